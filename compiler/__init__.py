@@ -1,0 +1,1 @@
+"""mcompile: a trained model in, an artifact judged against a device's budgets out."""

@@ -1,0 +1,69 @@
+"""What every runtime must be able to do, and nothing more.
+
+A backend is one file (or folder) in `backends/`, holding one class derived from `Backend`. It
+writes what its runtime runs and opens it again; it does not calibrate, time, compare or read TOML.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar
+
+from mcompile.profile import Target
+from mcompile.record import Layer
+from mcompile.types import Artifact, Feeds, Precision, Program, Scheme
+
+
+class Executor(ABC):
+    """A loaded artifact. Use it as a context manager: leaving frees what the runtime holds."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def run(self, feeds: Feeds) -> Feeds:
+        """The outputs by name for one set of inputs by name."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what the runtime holds; a second call does nothing."""
+
+    def layers(self, feeds: Feeds, runs: int) -> Sequence[Layer]:
+        """Time of each layer, the mean over `runs` runs; empty where the runtime cannot tell."""
+        return ()
+
+
+class Backend(ABC):
+    """A runtime that artifacts are written for."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    precisions: ClassVar[frozenset[Precision]]
+    scheme: ClassVar[Scheme]
+
+    def scheme_on(self, target: Target) -> Scheme:
+        """The integer arithmetic on that device; the same everywhere unless a backend knows better."""
+        return self.scheme
+
+    @abstractmethod
+    def lower(self, program: Program, target: Target, out: Path) -> Artifact:
+        """Write the files for `target.precision` under `out` and return what was written.
+
+        Quantized programs arrive with their Q/DQ pairs. Raises `LoweringError` naming the node
+        where the runtime cannot hold the program.
+        """
+
+    @abstractmethod
+    def open(self, artifact: Artifact, folder: Path, threads: int | None = None) -> Executor:
+        """The artifact in `folder`, ready to run. Raises `ContractError` where it cannot load."""

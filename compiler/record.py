@@ -1,0 +1,147 @@
+"""What a build wrote down about itself: the rows of a report, ready for any format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mcompile.types import Artifact, Check, Measured, Precision, Verdict
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the build: what it did in words, its time, the process' peak memory after it."""
+
+    name: str
+    summary: str
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A rewrite that was made."""
+
+    rule: str
+    node: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A rewrite that was looked at and not made, with the reason."""
+
+    rule: str
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Undone:
+    """A rewrite that changed what the model computes, and was taken back."""
+
+    rule: str
+    node: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the rules did to a program."""
+
+    applied: tuple[Applied, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    undone: tuple[Undone, ...] = ()
+
+    def __add__(self, other: Log) -> Log:
+        return Log(
+            self.applied + other.applied,
+            self.skipped + other.skipped,
+            self.undone + other.undone,
+        )
+
+
+@dataclass(frozen=True)
+class QuantRow:
+    """One tensor of the quantization plan; `scale` is the largest where there is one a channel."""
+
+    tensor: str
+    dtype: str
+    scale: float
+    zero_point: int
+    channels: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class GraphRow:
+    """A node of a graph as the report lists it."""
+
+    name: str
+    op: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of the finished artifact as the runtime ran it: its time, error, size and work."""
+
+    name: str
+    op: str
+    time_ms: float
+    sqnr_db: float | None = None
+    weights_kb: float | None = None
+    macs_m: float | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of the model that was measured, with its latency distribution."""
+
+    name: str
+    precision: Precision
+    measured: tuple[Measured, ...]
+    latency_ms: tuple[float, ...] = ()
+
+    def find(self, name: str) -> Measured | None:
+        """The measurement of that name, or None."""
+        return next((m for m in self.measured if m.name == name), None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole record of a build, and its verdict.
+
+    `variants` holds the artifact first and, beside a reduced precision, the float build of the
+    same model on the same runtime. `headlines` are said before anything else.
+    """
+
+    model: str
+    target: str
+    backend: str
+    requested: Precision
+    built: Precision
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    variants: tuple[Variant, ...] = ()
+    headlines: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    comparison: tuple[Measured, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    rules: Log = Log()
+    quantization: tuple[QuantRow, ...] = ()
+    left_float: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Layer, ...] = ()
+    graph_before: tuple[GraphRow, ...] = ()
+    graph_after: tuple[GraphRow, ...] = ()
+    card: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    artifact: Artifact | None = None
+    folder: str = ""
+    schema: int = 1
+
+    @property
+    def ok(self) -> bool:
+        """Whether no budget failed; unproven ones do not count against it."""
+        return self.verdict is not Verdict.FAILED

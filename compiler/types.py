@@ -1,0 +1,196 @@
+"""The nouns of the compiler: frozen, typed, and without any input or output of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx_ir as ir
+
+Dim = int | str
+"""A size, or the name of a dimension that is only known when the model runs."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output: its name, its element type in numpy's spelling, its shape."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model as the compiler edits it. The graph is mutable, the rest is not."""
+
+    name: str
+    graph: ir.Model
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Feeds = Mapping[str, Array]
+else:
+    Array = Any
+    Feeds = Mapping
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One input of the model (leading axis = batch of one unless the source says otherwise)."""
+
+    feeds: Feeds
+    label: Array | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A stream of samples that can be read again from the start; never held in memory whole."""
+
+    source: str
+    open: Callable[[], Iterator[Sample]]
+    count: int | None = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.open()
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """What a runtime's integer arithmetic is, as data.
+
+    `weighted` ops take an integer weight from a constant; `carried` ops compute on integers when
+    their inputs are integers; `same_scale` ops need one scale for inputs and output. `fixed` maps
+    an op to the range its output always has. `pair_saturates` says that two adjacent u8*s8
+    products are summed in a saturating int16 (`vpmaddubsw`, x86 without VNNI).
+    """
+
+    activations: str
+    weights: str
+    symmetric_activations: bool = False
+    per_channel: bool = True
+    accumulator_bits: int = 32
+    pair_saturates: bool = False
+    integer_bias: bool = True
+    weighted: frozenset[str] = frozenset({"Conv", "Gemm", "MatMul"})
+    carried: frozenset[str] = frozenset()
+    same_scale: frozenset[str] = frozenset()
+    fixed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QParams:
+    """real = scale * (integer - zero_point); vectors along `axis`, scalars when it is None."""
+
+    scale: Array
+    zero_point: Array
+    dtype: str
+    axis: int | None = None
+
+
+@dataclass(frozen=True)
+class QuantPlan:
+    """Which tensors become integers and how, and for every one left float, why."""
+
+    tensors: Mapping[str, QParams]
+    left_float: Mapping[str, str]
+
+
+class Precision(str, Enum):
+    """What the numbers of an artifact are."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+    INT8 = "int8"
+    INT8_DYNAMIC = "int8-dynamic"
+
+
+class Provenance(str, Enum):
+    """Where a number comes from. Nothing predicted is ever shown as if measured."""
+
+    MEASURED = "measured"
+    SIMULATED = "simulated"
+    PREDICTED = "predicted"
+    STATED = "stated"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with its unit and provenance; `low`..`high` is the interval of a prediction.
+
+    `device` names what a measured number was measured on; `counts` is false when that device is
+    not the one the profile means, so that the number informs but proves nothing.
+    """
+
+    name: str
+    value: float
+    unit: str
+    provenance: Provenance = Provenance.MEASURED
+    low: float | None = None
+    high: float | None = None
+    device: str = ""
+    counts: bool = True
+    note: str = ""
+
+
+class Verdict(str, Enum):
+    """What a check came to."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the judgement: a limit, what was found, and what follows."""
+
+    name: str
+    limit: float | None
+    measured: Measured | None
+    verdict: Verdict
+    hard: bool = True
+    because: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of an artifact, relative to its folder."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a machine must have to run an artifact."""
+
+    runtime: str
+    version: str
+    arch: str = ""
+    isa: tuple[str, ...] = ()
+    opset: int | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a backend wrote: the files that run, and what they need."""
+
+    backend: str
+    precision: Precision
+    files: tuple[File, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    contract: Contract
+    tools: Mapping[str, str] = field(default_factory=dict)
