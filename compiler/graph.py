@@ -6,18 +6,29 @@ plain value or a plain None.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
+import onnx.parser
 import onnx_ir as ir
-import onnx_ir.passes.common as common
+from onnx_ir.passes import common
 
 from mcompile.errors import Broken
 from mcompile.types import Array, Dim, Port, Program
 
 EXTERNAL_ABOVE = 1 << 30
 """Bytes of weights above which they go to a file of their own: protobuf ends at 2 GiB."""
+
+MAPPED_ABOVE = 1 << 24
+"""Bytes above which a tensor the compiler makes lives in an unlinked file, not in memory."""
+
+_taken: dict[ir.Graph, set[str]] = {}
 
 
 def name_of(value: ir.Value | None) -> str:
@@ -62,11 +73,10 @@ def clone(source: Program) -> Program:
 
 def parse(text: str, weights: Mapping[str, Array] | None = None, name: str = "text") -> Program:
     """A program from ONNX text, its initializers given as arrays; used by the tests."""
-    model = ir.from_onnx_text(text)
-    for key, array in (weights or {}).items():
-        value = next((v for v in values(model.graph) if v.name == key), None)
-        _initialize(model.graph, value or ir.Value(name=key), array)
-    return program(name, model)
+    proto = onnx.parser.parse_model(text)
+    for key, data in (weights or {}).items():
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(data), key))
+    return program(name, ir.from_proto(proto))
 
 
 def load(path: Path, name: str) -> Program:
@@ -76,8 +86,9 @@ def load(path: Path, name: str) -> Program:
 
 def save(source: Program, path: Path) -> None:
     """Write `path`, with weights in `<path>.data` beside it when they would not fit protobuf."""
-    total = sum(v.const_value.nbytes for v in source.graph.graph.initializers.values() if v.const_value)
-    ir.save(source.graph, path, external_data=f"{path.name}.data" if total > EXTERNAL_ABOVE else None)
+    tensors = (v.const_value for v in source.graph.graph.initializers.values())
+    large = sum(t.nbytes for t in tensors if t is not None) > EXTERNAL_ABOVE
+    ir.save(source.graph, path, external_data=f"{path.name}.data" if large else None)
 
 
 def values(graph: ir.Graph) -> Iterator[ir.Value]:
@@ -108,22 +119,62 @@ def is_constant(value: ir.Value | None) -> bool:
     return value is not None and value.const_value is not None and not value.is_graph_input()
 
 
-def constant(graph: ir.Graph, stem: str, data: Array) -> ir.Value:
-    """A new initializer under a name derived from `stem`."""
-    return _initialize(graph, ir.Value(name=fresh(graph, stem)), data)
+def room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array to write a new tensor into, mapped from an unlinked file where it is large."""
+    if np.prod(shape, dtype=np.int64) * dtype.itemsize < MAPPED_ABOVE:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype, "w+", shape=shape)
 
 
-def _initialize(graph: ir.Graph, value: ir.Value, data: Array) -> ir.Value:
-    value.const_value = ir.tensor(np.ascontiguousarray(data), name=value.name)
-    value.dtype, value.shape = value.const_value.dtype, ir.Shape(value.const_value.shape)
+def constant(graph: ir.Graph, stem: str, data: Array | ir.LazyTensor) -> ir.Value:
+    """A new initializer under a name derived from `stem`; a lazy one is computed when read."""
+    return initializer(graph, fresh(graph, stem), data)
+
+
+def initializer(graph: ir.Graph, name: str, data: Array | ir.LazyTensor) -> ir.Value:
+    """A new initializer under exactly that name, which the caller knows to be free."""
+    tensor = data if isinstance(data, ir.LazyTensor) else ir.tensor(_kept(data))
+    tensor.name = name
+    value = ir.Value(name=name, const_value=tensor)
+    value.dtype, value.shape = tensor.dtype, ir.Shape(tensor.shape)
     graph.initializers.add(value)
     return value
 
 
+def _kept(data: Array) -> Array:
+    """The data where it may stay: mapped from a file when it is large."""
+    if data.nbytes < MAPPED_ABOVE or isinstance(data, np.memmap):
+        return np.ascontiguousarray(data) if data.ndim else data
+    kept = room(data.shape, data.dtype)
+    kept[...] = data
+    return kept
+
+
+@contextmanager
+def naming(model: ir.Model) -> Iterator[None]:
+    """Within it `fresh` remembers the names of the model, and costs no walk through the graph.
+
+    Whoever makes a value here asks `fresh` for its name.
+    """
+    graphs = (model.graph, *model.graph.subgraphs())
+    taken = {name_of(v) for g in graphs for v in values(g) if v.name}
+    _taken.update(dict.fromkeys(graphs, taken))
+    try:
+        yield
+    finally:
+        for graph in graphs:
+            _taken.pop(graph, None)
+
+
 def fresh(graph: ir.Graph, stem: str) -> str:
     """`stem`, or `stem_1`, `stem_2`, … : the first that no value of the graph bears."""
-    taken = {v.name for g in (graph, *graph.subgraphs()) for v in values(g)}
-    return next(n for n in _numbered(stem) if n not in taken)
+    taken = _taken.get(graph)
+    if taken is None:
+        taken = {name_of(v) for g in (graph, *graph.subgraphs()) for v in values(g) if v.name}
+    found = next(n for n in _numbered(stem) if n not in taken)
+    taken.add(found)
+    return found
 
 
 def _numbered(stem: str) -> Iterator[str]:
@@ -134,14 +185,51 @@ def _numbered(stem: str) -> Iterator[str]:
         yield f"{stem}_{number}"
 
 
+def owner(node: ir.Node) -> ir.Graph:
+    """The graph or branch that the node stands in."""
+    if not isinstance(node.graph, ir.Graph):
+        raise Broken(f"{node.name or node.op_type} stands in no graph", fix="report this model")
+    return node.graph
+
+
 def sole_user(value: ir.Value) -> ir.Node | None:
     """The one node that reads the value, once; None for several readers or a graph output."""
     uses = tuple(value.uses())
     return uses[0].node if len(uses) == 1 and not value.is_graph_output() else None
 
 
+def is_dead(node: ir.Node) -> bool:
+    """Whether nobody reads anything that the node makes."""
+    return not any(v.is_graph_output() or v.uses() for v in node.outputs)
+
+
+def hindrance(old: ir.Value, new: ir.Value) -> str:
+    """Why `new` cannot stand in for `old`, in words; empty when it can.
+
+    Only the outputs of a graph hinder: their names are a promise, and each is made by a node.
+    """
+    if not old.is_graph_output():
+        return ""
+    if new.graph is not old.graph:
+        return f"{old.name} is an output of a branch, and {new.name} comes from outside of it"
+    if new.is_graph_input():
+        return f"it joins the input {new.name} to the output {old.name}"
+    if new.is_initializer():
+        return f"it joins the constant {new.name} to the output {old.name}"
+    return f"{old.name} and {new.name} are both outputs" if new.is_graph_output() else ""
+
+
 def replace(old: ir.Value, new: ir.Value) -> None:
-    """Make every reader of `old` read `new`; a graph output keeps its name."""
+    """Make every reader of `old` read `new`; a graph output keeps its name, type and shape.
+
+    Nothing may hinder it (see `hindrance`).
+    """
+    if old.is_graph_output():
+        old.name, new.name = new.name, old.name
+        new.type = old.type or new.type
+        new.shape = old.shape.copy() if old.shape is not None else new.shape
+    elif new.type is None:
+        new.type = old.type
     ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
 
 
@@ -157,7 +245,7 @@ def opset(source: Program) -> int:
 
 def infer_shapes(source: Program) -> None:
     """Fill in types and shapes of inner values where ONNX can tell them."""
-    common.ShapeInferencePass(data_prop=True)(source.graph)
+    common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(source.graph)
 
 
 def strip(source: Program) -> None:

@@ -6,9 +6,14 @@ that a model of any size can be run without being copied or written out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
+import onnx
+import onnx.helper as proto
+import onnx.numpy_helper
+import onnx.shape_inference
 import onnx_ir as ir
 import onnxruntime as ort
 
@@ -17,11 +22,25 @@ from mcompile.types import Array, Feeds, Program
 
 _INLINE_BELOW = 1024
 
+RANDOM = frozenset(
+    {
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    }
+)
+"""Ops that give something else each time they run."""
+
 
 class Oracle:
     """A program ready to run on the CPU; `also` names inner values to return beside the outputs."""
 
-    def __init__(self, program: Program, also: Sequence[str] = (), threads: int | None = None) -> None:
+    def __init__(
+        self, program: Program, also: Sequence[str] = (), threads: int | None = None
+    ) -> None:
         self._weights: dict[str, ort.OrtValue] = {}
         self._names = [p.name for p in program.outputs]
         self._names += [n for n in dict.fromkeys(also) if n not in self._names]
@@ -32,9 +51,10 @@ class Oracle:
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 4
         options.intra_op_num_threads = threads or 0
+        stubbed = self._stubbed(program)
         try:
             self._session = ort.InferenceSession(
-                self._stubbed(program), options, providers=["CPUExecutionProvider"]
+                stubbed, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime raises a dozen unrelated classes
             raise SourceError(
@@ -80,3 +100,72 @@ def _plain(dtype: ir.DataType) -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["no message"])[0][:200]
+
+
+def size_of(node: ir.Node, inputs: Sequence[Array | None], opsets: Mapping[str, int]) -> int:
+    """Bytes of the node's outputs for those inputs, without computing them; 0 where unknown."""
+    one = _renamed(node, inputs)
+    given = {n: a for n, a in zip(one.input, inputs, strict=True) if a is not None}
+    types = {n: proto.make_tensor_type_proto(_element(a), a.shape) for n, a in given.items()}
+    small = {n: onnx.numpy_helper.from_array(a, n) for n, a in given.items() if a.size <= 64}
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opsets.get("", 0), "")
+        found = onnx.shape_inference.infer_node_outputs(
+            schema, one, types, small, opset_imports=_imports(opsets)
+        )
+    except Exception:  # the checker raises RuntimeError, InferenceError and SchemaError
+        return 0
+    return sum(_bytes(t.tensor_type) for t in found.values())
+
+
+def evaluate(
+    node: ir.Node, inputs: Sequence[Array | None], opsets: Mapping[str, int]
+) -> Sequence[Array]:
+    """What one node gives for those inputs. Raises `SourceError` where the runtime cannot tell.
+
+    Nodes that differ only in the shapes of their inputs share one session.
+    """
+    one = _renamed(node, inputs)
+    given = {n: a for n, a in zip(one.input, inputs, strict=True) if a is not None}
+    ports = [proto.make_tensor_value_info(n, _element(a), None) for n, a in given.items()]
+    results = [onnx.ValueInfoProto(name=n) for n in one.output if n]
+    body = proto.make_graph([one], "node", ports, results)
+    model = proto.make_model(body, opset_imports=_imports(opsets), ir_version=8)
+    try:
+        found: Sequence[Array] = _session(model.SerializeToString()).run(None, given)
+    except Exception as error:  # onnxruntime raises a dozen unrelated classes
+        raise SourceError(f"{node.op_type} cannot be computed: {_first_line(error)}") from error
+    return found
+
+
+@lru_cache(maxsize=256)
+def _session(model: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _renamed(node: ir.Node, inputs: Sequence[Array | None]) -> onnx.NodeProto:
+    """The node alone, its values numbered, so that equal nodes are equal bytes."""
+    one = onnx.NodeProto(op_type=node.op_type)
+    one.attribute.extend(ir.to_proto(node).attribute)
+    one.input.extend("" if a is None else f"i{k}" for k, a in enumerate(inputs))
+    one.output.extend(f"o{k}" if v.name else "" for k, v in enumerate(node.outputs))
+    return one
+
+
+def _imports(opsets: Mapping[str, int]) -> list[onnx.OperatorSetIdProto]:
+    return [proto.make_opsetid("", opsets.get("", 0))]
+
+
+def _element(array: Array) -> int:
+    return int(proto.np_dtype_to_tensor_dtype(array.dtype))
+
+
+def _bytes(kind: onnx.TypeProto.Tensor) -> int:
+    sizes = [d.dim_value for d in kind.shape.dim]
+    width: int = proto.tensor_dtype_to_np_dtype(kind.elem_type).itemsize
+    return int(np.prod(sizes, dtype=np.float64)) * width if kind.HasField("shape") else 0

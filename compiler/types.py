@@ -67,23 +67,23 @@ class Samples:
 class Scheme:
     """What a runtime's integer arithmetic is, as data.
 
-    `weighted` ops take an integer weight from a constant; `carried` ops compute on integers when
-    their inputs are integers; `same_scale` ops need one scale for inputs and output. `fixed` maps
-    an op to the range its output always has. `pair_saturates` says that two adjacent u8*s8
-    products are summed in a saturating int16 (`vpmaddubsw`, x86 without VNNI).
+    `weighted` ops take an integer weight from a constant; of these, `closed` ones run on integers
+    only when their output is an integer too, and `absorbed` ops vanish into the one before them.
+    `carried` ops compute on integers when their inputs and readers do; of these, `same_scale` ones
+    need one scale for input and output. `pair_saturates` says that two adjacent u8*s8 products
+    are summed in a saturating int16 (`vpmaddubsw`, x86 without VNNI).
     """
 
     activations: str
     weights: str
-    symmetric_activations: bool = False
     per_channel: bool = True
-    accumulator_bits: int = 32
+    symmetric_activations: bool = False
     pair_saturates: bool = False
-    integer_bias: bool = True
     weighted: frozenset[str] = frozenset({"Conv", "Gemm", "MatMul"})
+    closed: frozenset[str] = frozenset({"Conv"})
+    absorbed: frozenset[str] = frozenset({"Relu", "Clip"})
     carried: frozenset[str] = frozenset()
     same_scale: frozenset[str] = frozenset()
-    fixed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

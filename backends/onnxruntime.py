@@ -1,0 +1,176 @@
+"""ONNX Runtime on CPUs: float, half precision, integer Q/DQ, and dynamically quantized ONNX."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import onnx_ir as ir
+import onnxruntime as ort
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from mcompile.backend import Backend, Executor
+from mcompile.errors import CompileError, ContractError, LoweringError, SamplesError
+from mcompile.files import hashed
+from mcompile.graph import clone, opset, save
+from mcompile.graph import program as as_program
+from mcompile.profile import Target
+from mcompile.record import Layer
+from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
+
+_FILE = "model.onnx"
+_IR_VERSION = 10
+# The newest opset that a release reads, and the release (onnxruntime's own compatibility table).
+_READS = {
+    13: "1.7",
+    14: "1.8",
+    15: "1.10",
+    16: "1.11",
+    17: "1.13",
+    18: "1.14",
+    19: "1.16",
+    20: "1.17",
+    21: "1.18",
+}
+_PROTOBUF_LIMIT = 2**31 - 2**20
+
+
+class Onnxruntime(Backend):
+    """Writes `model.onnx` and runs it on the CPU."""
+
+    name: ClassVar[str] = "onnxruntime"
+    title: ClassVar[str] = "ONNX Runtime (CPU)"
+    precisions: ClassVar[frozenset[Precision]] = frozenset(
+        {Precision.FP32, Precision.FP16, Precision.INT8, Precision.INT8_DYNAMIC}
+    )
+    scheme: ClassVar[Scheme] = Scheme(
+        activations="uint8",
+        weights="int8",
+        carried=frozenset({"Add", "AveragePool", "Concat", "GlobalAveragePool", "MaxPool"}),
+        same_scale=frozenset({"MaxPool"}),
+    )
+
+    def scheme_on(self, target: Target) -> Scheme:
+        """The same arithmetic, with the saturation that x86 without VNNI adds to it."""
+        exact = {"avx512_vnni", "avx_vnni", "amx_int8"} & set(target.device.isa)
+        return replace(self.scheme, pair_saturates=target.device.arch == "x86_64" and not exact)
+
+    def lower(self, program: Program, target: Target, out: Path) -> Artifact:
+        """Write `model.onnx` (and `model.onnx.data` above 1 GiB of weights) under `out`."""
+        built = _half(program) if target.precision is Precision.FP16 else clone(program)
+        cap = target.runtime.max_ir_version or _IR_VERSION
+        built.graph.ir_version = min(built.graph.ir_version or cap, cap)
+        save(built, out / _FILE)
+        _session(out / _FILE, ort.SessionOptions(), LoweringError)
+        return Artifact(
+            backend=self.name,
+            precision=target.precision,
+            files=hashed(out, sorted(p.name for p in out.glob(f"{_FILE}*"))),
+            inputs=built.inputs,
+            outputs=built.outputs,
+            contract=_contract(target, opset(built)),
+            tools={"onnxruntime": ort.__version__, "onnx-ir": ir.__version__},
+        )
+
+    def open(self, artifact: Artifact, folder: Path, threads: int | None = None) -> Executor:
+        """A session on the CPU provider with every optimization on."""
+        return _Session(folder / artifact.files[0].path, threads)
+
+
+def _contract(target: Target, opset_used: int) -> Contract:
+    known = [version for newest, version in _READS.items() if newest >= opset_used]
+    oldest = known[0] if known else ".".join(ort.__version__.split(".")[:2])
+    device = target.device
+    return Contract("onnxruntime", f">={oldest}", device.arch, device.isa, opset_used)
+
+
+class _Session(Executor):
+    def __init__(self, path: Path, threads: int | None) -> None:
+        self._path, self._threads = path, threads
+        self._session: Any = _session(path, self._options(), ContractError)
+        self._outputs = [o.name for o in self._session.get_outputs()]
+
+    def _options(self) -> ort.SessionOptions:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads or 0
+        return options
+
+    def run(self, feeds: Feeds) -> Feeds:
+        try:
+            found = self._session.run(self._outputs, dict(feeds))
+        except Exception as error:  # onnxruntime raises a dozen unrelated classes
+            raise SamplesError(
+                "the runtime refused these inputs",
+                where=_first_line(error),
+                fix="compare names, types and shapes with `mcompile inspect MODEL`",
+            ) from error
+        return dict(zip(self._outputs, found, strict=True))
+
+    def close(self) -> None:
+        self._session = None
+
+    def layers(self, feeds: Feeds, runs: int) -> Sequence[Layer]:
+        """Kernel times from the runtime's own profiler, in a session of its own."""
+        with tempfile.TemporaryDirectory() as folder:
+            options = self._options()
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "profile")
+            session = _session(self._path, options, ContractError)
+            for _ in range(runs + 1):
+                session.run(self._outputs, dict(feeds))
+            events = json.loads(Path(session.end_profiling()).read_text())
+        return _layers(events, runs)
+
+
+def _layers(events: Sequence[dict[str, Any]], runs: int) -> list[Layer]:
+    """Mean time of each kernel over the last `runs` runs, in order of execution."""
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for event in events:
+        name = event.get("name", "")
+        if event.get("cat") == "Node" and name.endswith("_kernel_time"):
+            op = event["args"].get("op_name", "?")
+            times[name.removesuffix("_kernel_time"), op].append(event["dur"] / 1e3)
+    return [Layer(name, op, sum(t[-runs:]) / len(t[-runs:])) for (name, op), t in times.items()]
+
+
+def _half(source: Program) -> Program:
+    """Weights and arithmetic in 16 bits, inputs and outputs as they were."""
+    weights = source.graph.graph.initializers.values()
+    if sum(v.const_value.nbytes for v in weights if v.const_value) > _PROTOBUF_LIMIT:
+        raise LoweringError(
+            "fp16 conversion holds models up to 2 GB", where=source.name, fix="--precision int8"
+        )
+    ir.external_data.load_to_model(held := source.graph.clone())
+    proto = convert_float_to_float16(
+        ir.to_proto(held), keep_io_types=True, disable_shape_infer=True
+    )
+    return as_program(source.name, ir.from_proto(proto))
+
+
+def _session(path: Path, options: ort.SessionOptions, kind: type[CompileError]) -> Any:
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen unrelated classes
+        raise kind(
+            "onnxruntime cannot load this model",
+            where=_node_in(error) or path.name,
+            fix="`mcompile explain LoweringError` lists the ways out",
+        ) from error
+
+
+def _node_in(error: Exception) -> str:
+    """Node and op where onnxruntime names them, else its first line."""
+    message = _first_line(error)
+    found = re.search(r"[Nn]ode[ :]*\(?([^)\s]+)\)?,? Op[ :]*\(?(\w+)", message)
+    return f"node {found[1]} ({found[2]}): {message}" if found else message
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:300]

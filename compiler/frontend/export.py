@@ -1,0 +1,144 @@
+"""A PyTorch model lowered to a program by PyTorch's own exporters."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx
+import onnx_ir as ir
+
+from mcompile import graph
+from mcompile.errors import SourceError
+from mcompile.frontend.conform import conform
+from mcompile.frontend.examples import arrange, ports, tensors
+from mcompile.frontend.options import CaptureOptions
+from mcompile.frontend.runtime import first_line, quiet
+from mcompile.types import Program
+
+if TYPE_CHECKING:
+    import torch
+
+NEWEST = 20
+"""The operator set written unless a target caps it lower."""
+
+_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+_HERE = str(Path(__file__).parent)
+
+
+def from_module(module: torch.nn.Module, options: CaptureOptions, label: str) -> Program:
+    """The module in evaluation mode as a program; it is given back in the mode it was in.
+
+    Inputs bear the names the user gave, else those of `forward`.
+    """
+    import torch
+
+    inputs = ports(options, label)
+    module = _on_cpu(module)
+    values = tensors(inputs, options.examples)
+    args, kwargs, free = arrange(module, inputs, values)
+    with _evaluating(module):
+        model = _guarded(
+            lambda: torch.onnx.export(
+                module, args, kwargs=kwargs, dynamic_shapes=free, **_settings(options)
+            ),
+            label,
+        ).model
+    return conform(graph.program(label, model), inputs, rename=True)
+
+
+def from_exported(exported: torch.export.ExportedProgram, options: CaptureOptions) -> Program:
+    """An exported program as a program; its shapes are its own, `inputs` may fix and name them."""
+    import torch
+
+    label = options.name
+    settings = _settings(options)
+    model = _guarded(lambda: torch.onnx.export(exported, (), **settings), label).model
+    return conform(graph.program(label, model), options.inputs, rename=True)
+
+
+def from_script(script: torch.jit.ScriptModule, options: CaptureOptions, label: str) -> Program:
+    """A TorchScript module as a program, by the exporter that reads TorchScript."""
+    import torch
+
+    inputs = ports(options, label)
+    values = tensors(inputs, options.examples)
+    schema = script._c._get_method("forward").schema
+    own = [a.name for a in schema.arguments[1:]][: len(inputs)]
+    names = [p.name or n for p, n in zip(inputs, own, strict=False)]
+    written = io.BytesIO()
+    free = {
+        n: {i: d for i, d in enumerate(p.shape) if isinstance(d, str)}
+        for n, p in zip(names, inputs, strict=False)
+    }
+    with _evaluating(script):
+        _guarded(
+            lambda: torch.onnx.export(
+                script,
+                tuple(values),
+                written,
+                dynamo=False,
+                opset_version=_opset(options),
+                input_names=names,
+                dynamic_axes=free,
+            ),
+            label,
+        )
+    model = ir.from_proto(onnx.load_from_string(written.getvalue()))
+    return conform(graph.program(label, model), inputs, rename=True)
+
+
+def _opset(options: CaptureOptions) -> int:
+    return min(NEWEST, options.opset or NEWEST)
+
+
+def _settings(options: CaptureOptions) -> dict[str, Any]:
+    return {"dynamo": True, "optimize": True, "verbose": False, "opset_version": _opset(options)}
+
+
+def _guarded(run: Callable[[], Any], label: str) -> Any:
+    import torch
+
+    try:
+        with quiet(), torch.no_grad():
+            return run()
+    except Exception as error:  # the exporters raise whatever the model's code raises
+        raise SourceError(
+            f"PyTorch cannot export this model: {first_line(error)}",
+            where=_place(error) or label,
+            fix="check the input's type and shape; code that branches on data needs torch.cond",
+        ) from error
+
+
+def _place(error: BaseException) -> str:
+    """The last line of the user's own code that took part."""
+    text = "".join(traceback.format_exception(error))
+    places = [m for m in _PLACE.finditer(text) if "site-packages" not in m[1]]
+    own = [m for m in places if not m[1].startswith((_HERE, "<"))]
+    return f"{own[-1][1]}, line {own[-1][2]}" if own else ""
+
+
+def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
+    import torch
+
+    if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+        module = module.module
+    held = (*module.parameters(), *module.buffers())
+    return module if all(t.device.type == "cpu" for t in held) else copy.deepcopy(module).cpu()
+
+
+@contextlib.contextmanager
+def _evaluating(module: torch.nn.Module) -> Iterator[None]:
+    before = {m: m.training for m in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for child, training in before.items():
+            child.training = training

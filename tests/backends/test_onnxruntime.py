@@ -1,0 +1,65 @@
+"""What holds for ONNX Runtime alone."""
+
+import pytest
+
+from mcompile.backends.onnxruntime import Onnxruntime
+from mcompile.oracle import Oracle
+from mcompile.profile import Device, Runtime, Target
+from mcompile.quantize import insert, observe, plan
+from mcompile.types import Precision
+
+from .models import build, noise
+
+RUNTIME = Onnxruntime()
+
+
+def target(precision=Precision.FP32, runtime=Runtime(), **device):  # noqa: B008
+    return Target("t", "t", "onnxruntime", precision, Device(**device), runtime)
+
+
+@pytest.mark.parametrize(
+    ("arch", "isa", "saturates"),
+    [
+        ("x86_64", ("avx2",), True),
+        ("x86_64", ("avx2", "avx512_vnni"), False),
+        ("x86_64", ("avx2", "avx_vnni"), False),
+        ("aarch64", ("asimd",), False),
+    ],
+)
+def test_pairs_saturate_on_x86_without_vnni_only(arch, isa, saturates):
+    assert RUNTIME.scheme_on(target(arch=arch, isa=isa)).pair_saturates is saturates
+
+
+def test_the_ir_version_is_capped_by_the_profile(tmp_path):
+    program = build("conv")
+    program.graph.ir_version = 11
+    RUNTIME.lower(program, target(runtime=Runtime(max_ir_version=8), arch="x86_64"), tmp_path)
+    from mcompile.graph import load
+
+    assert load(tmp_path / "model.onnx", "x").graph.ir_version == 8
+
+
+def test_the_contract_names_the_oldest_runtime_that_reads_the_opset(tmp_path):
+    artifact = RUNTIME.lower(build("conv"), target(arch="x86_64"), tmp_path)
+    assert artifact.contract.version == ">=1.13"
+    assert artifact.contract.opset == 17
+
+
+def test_integer_convolutions_really_run_on_integers(tmp_path):
+    program = build("residual")
+    there = target(Precision.INT8, arch="x86_64", isa=("avx2",))
+    scheme = RUNTIME.scheme_on(there)
+    lowered = insert(program, plan(program, observe(program, noise(program)), scheme), scheme)
+    artifact = RUNTIME.lower(lowered, there, tmp_path)
+    with RUNTIME.open(artifact, tmp_path, 1) as executor:
+        ops = [layer.op for layer in executor.layers(next(iter(noise(program))).feeds, 1)]
+    assert ops.count("QLinearConv") == 3
+    assert "Conv" not in ops
+
+
+def test_an_open_oracle_is_not_disturbed_by_lowering(tmp_path):
+    program = build("conv")
+    feeds = next(iter(noise(program))).feeds
+    before = Oracle(program).run(feeds)["y"]
+    RUNTIME.lower(program, target(Precision.FP16, arch="x86_64"), tmp_path)
+    assert (Oracle(program).run(feeds)["y"] == before).all()

@@ -1,0 +1,267 @@
+"""A report as a build would write it, and one whose every name is hostile."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from mcompile.record import (
+    Applied,
+    GraphRow,
+    Layer,
+    Log,
+    QuantRow,
+    Report,
+    Skipped,
+    Stage,
+    Undone,
+    Variant,
+)
+from mcompile.types import (
+    Artifact,
+    Check,
+    Contract,
+    File,
+    Measured,
+    Port,
+    Precision,
+    Provenance,
+    Verdict,
+)
+
+DEVICE = "x86-64, 2 cores"
+HOSTILE = "<script>alert(1)</script> | a\nb ]]> \x1b[31m {{ 7*7 }} \u202e`_*[x](y)&\"' é漢 @team"
+
+
+def _times(middle: float, spread: float, seed: int) -> tuple[float, ...]:
+    draw = random.Random(seed)
+    body = [middle * draw.lognormvariate(0.0, spread) for _ in range(396)]
+    return (*body, *(middle * draw.uniform(1.6, 3.0) for _ in range(4)))
+
+
+def _measured(name: str, value: float, unit: str, **more: object) -> Measured:
+    return replace(Measured(name, value, unit, device=DEVICE), **more)
+
+
+def _variant(name: str, precision: Precision, figures: dict[str, float], seed: int) -> Variant:
+    times = _times(figures["latency_p50_ms"], 0.06, seed)
+    ranked = sorted(times)
+    units = {"size_mb": "MB", "throughput_qps": "qps", "top1": "%", "memory_peak_mb": "MB"}
+    rows = [
+        _measured(key, value, units.get(key, "ms"), note="20 images" if key == "top1" else "")
+        for key, value in figures.items()
+    ]
+    rows[2:2] = [
+        _measured("latency_p90_ms", ranked[360], "ms"),
+        _measured("latency_p95_ms", ranked[380], "ms"),
+        _measured("latency_p99_ms", ranked[396], "ms"),
+        _measured("latency_mean_ms", sum(times) / len(times), "ms"),
+        _measured("latency_min_ms", ranked[0], "ms"),
+        _measured("latency_max_ms", ranked[-1], "ms"),
+    ]
+    if precision is Precision.INT8:
+        rows.append(_measured("agreement", 95.0, "%", provenance=Provenance.SIMULATED))
+        rows.append(_measured("sqnr_db", 18.74, "dB", provenance=Provenance.SIMULATED))
+    return Variant(name, precision, tuple(rows), times)
+
+
+def _variants() -> tuple[Variant, ...]:
+    int8 = {
+        "size_mb": 4.92,
+        "latency_p50_ms": 8.31,
+        "throughput_qps": 131.0,
+        "memory_peak_mb": 61.4,
+        "top1": 85.0,
+    }
+    fp32 = {
+        "size_mb": 18.58,
+        "latency_p50_ms": 12.9,
+        "throughput_qps": 81.0,
+        "memory_peak_mb": 88.0,
+        "top1": 90.0,
+    }
+    return (
+        _variant("int8", Precision.INT8, int8, 1),
+        _variant("fp32", Precision.FP32, fp32, 2),
+    )
+
+
+def _checks(variant: Variant) -> tuple[Check, ...]:
+    def took(name: str) -> Measured:
+        found = variant.find(name)
+        assert found is not None
+        return found
+
+    predicted = Measured(
+        "energy_mj", 71.0, "mJ", Provenance.PREDICTED, 44.0, 98.0, "an x86-64 server core"
+    )
+    elsewhere = replace(took("memory_peak_mb"), counts=False, device="a laptop")
+    return (
+        Check("size_mb", 12.0, took("size_mb"), Verdict.PASSED),
+        Check("latency_p50_ms", 20.0, took("latency_p50_ms"), Verdict.PASSED),
+        Check(
+            "latency_p99_ms",
+            12.0,
+            took("latency_p99_ms"),
+            Verdict.FAILED,
+            because="the slowest 1 % of 400 runs were above the limit",
+            advice="pin the threads with --threads, or raise the limit if the machine is shared",
+        ),
+        Check(
+            "throughput_qps",
+            150.0,
+            took("throughput_qps"),
+            Verdict.FAILED,
+            hard=False,
+            because="one stream was measured",
+            advice="a larger batch raises throughput at the price of latency",
+        ),
+        Check("memory_peak_mb", 100.0, elsewhere, Verdict.UNPROVEN, because="not the target device"),
+        Check("energy_mj", 80.0, predicted, Verdict.UNPROVEN, because="the interval holds the limit"),
+        Check("power_w", 15.0, None, Verdict.UNPROVEN, because="this machine has no energy counter"),
+        Check("accuracy_min", 80.0, took("top1"), Verdict.PASSED),
+        Check("agreement_min", 90.0, took("agreement"), Verdict.PASSED),
+        Check("no_nan", None, Measured("no_nan", 0.0, ""), Verdict.PASSED),
+        Check("determinism", None, Measured("determinism", 0.0, ""), Verdict.PASSED),
+    )
+
+
+def _layers() -> tuple[Layer, ...]:
+    draw = random.Random(3)
+    rows = []
+    for i in range(55):
+        op = ("Conv", "Clip", "Add", "QuantizeLinear")[i % 4 if i else 0]
+        rows.append(
+            Layer(
+                name=f"/blocks.{i // 4}/_{op.lower()}_{i}/{op}",
+                op=op,
+                time_ms=draw.expovariate(8.0) + 0.002,
+                sqnr_db=draw.uniform(14.0, 42.0) if op in {"Conv", "Add"} else None,
+                weights_kb=draw.uniform(1.0, 400.0) if op == "Conv" else None,
+                macs_m=draw.uniform(0.5, 30.0) if op == "Conv" else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _nodes(counts: dict[str, int], prefix: str) -> tuple[GraphRow, ...]:
+    return tuple(
+        GraphRow(f"{prefix}_{op.lower()}_{i}", op, "1x32x112x112")
+        for op, count in counts.items()
+        for i in range(count)
+    )
+
+
+def _log() -> Log:
+    return Log(
+        applied=tuple(Applied("fold_batch_norm", f"bn_{i}") for i in range(49))
+        + tuple(Applied("drop_identity", f"id_{i}") for i in range(6)),
+        skipped=(
+            Skipped("fold_batch_norm", "bn_50", "conv_stem_out has other readers"),
+            Skipped("share_constants", "w_1", "smaller than a pointer"),
+        ),
+        undone=(Undone("fold_constants", "slice_2", "outputs differ by 0.12 where 1e-5 is allowed"),),
+    )
+
+
+def _stages() -> tuple[Stage, ...]:
+    rows = (
+        ("captured", "104 nodes   18.6 MB   opset 20", 6.2, 412.0),
+        ("folded", "49 batchnorms, 6 identities", 0.3, 430.0),
+        ("calibrated", "64 samples", 9.8, 655.0),
+        ("quantized", "50 of 50 conv and gemm", 0.9, 660.0),
+        ("lowered", "4.9 MB", 0.4, 664.0),
+        ("measured", "400 runs, interleaved", 12.4, 702.0),
+    )
+    return tuple(Stage(n, s, t, t * 1.7, p) for n, s, t, p in rows)
+
+
+def _artifact() -> Artifact:
+    return Artifact(
+        "onnxruntime",
+        Precision.INT8,
+        (File("model.onnx", "3f" * 32, 4_920_113), File("labels.txt", "a1" * 32, 10_472)),
+        (Port("image", "float32", ("N", 3, 224, 224)),),
+        (Port("scores", "float32", ("N", 1000)),),
+        Contract("onnxruntime", ">=1.20", "x86_64", ("avx2",), 20),
+        {"onnxruntime": "1.22.0", "mcompile": "0.1.0"},
+    )
+
+
+@pytest.fixture
+def sample() -> Report:
+    """A failed int8 build beside its float build, with every verdict and provenance."""
+    variants = _variants()
+    before = {"Conv": 50, "BatchNormalization": 49, "Clip": 35, "Add": 9, "Identity": 6, "Gemm": 1}
+    after = {"Conv": 50, "QuantizeLinear": 96, "DequantizeLinear": 146, "Add": 9, "Gemm": 1}
+    return Report(
+        model="efficientnet-lite0",
+        target="cpu-server",
+        backend="onnxruntime",
+        requested=Precision.INT8,
+        built=Precision.INT8,
+        verdict=Verdict.FAILED,
+        checks=_checks(variants[0]),
+        variants=variants,
+        headlines=("int8 is 1.6 times as fast as float, and 5 pp less accurate on 20 images",),
+        warnings=("20 evaluation images give an accuracy with a margin of about 16 pp",),
+        comparison=(
+            Measured("its", 1.55, "x", device=DEVICE),
+            Measured("al", 0.0556, ""),
+        ),
+        stages=_stages(),
+        rules=_log(),
+        quantization=tuple(
+            QuantRow(f"conv_{i}_out", "uint8", 0.0235 + i / 1e4, 114, 1, -2.7, 3.3)
+            for i in range(60)
+        ),
+        left_float={"scores": "leaves the graph", "image": "enters the graph"},
+        layers=_layers(),
+        graph_before=_nodes(before, "n"),
+        graph_after=_nodes(after, "m"),
+        card={"calibration": "photos.npz", "metric": "top1"},
+        environment={"mcompile": "0.1.0", "onnxruntime": "1.22.0", "machine": DEVICE},
+        artifact=_artifact(),
+        folder="out/efficientnet-lite0-cpu-server-int8",
+    )
+
+
+@pytest.fixture
+def hostile(sample: Report) -> Report:
+    """The sample with a name in every place that would break out of each format."""
+    check = sample.checks[2]
+    return replace(
+        sample,
+        model=HOSTILE,
+        target=HOSTILE,
+        backend=HOSTILE,
+        folder=HOSTILE,
+        headlines=(HOSTILE,),
+        warnings=(HOSTILE,),
+        checks=(replace(check, name=HOSTILE, because=HOSTILE, advice=HOSTILE), *sample.checks),
+        variants=tuple(replace(v, name=HOSTILE) for v in sample.variants),
+        stages=(Stage(HOSTILE, HOSTILE, 1.0, 1.0, 1.0),),
+        rules=Log(
+            (Applied(HOSTILE, HOSTILE),),
+            (Skipped(HOSTILE, HOSTILE, HOSTILE),),
+            (Undone(HOSTILE, HOSTILE, HOSTILE),),
+        ),
+        quantization=(QuantRow(HOSTILE, HOSTILE, 1.0, 0, 1),),
+        left_float={HOSTILE: HOSTILE},
+        layers=(Layer(HOSTILE, HOSTILE, 1.0),),
+        graph_before=(GraphRow(HOSTILE, HOSTILE, HOSTILE),),
+        graph_after=(GraphRow(HOSTILE, HOSTILE, HOSTILE),),
+        card={HOSTILE: HOSTILE},
+        environment={HOSTILE: HOSTILE},
+        artifact=replace(_artifact(), files=(File(HOSTILE, HOSTILE, 1),)),
+    )
+
+
+@pytest.fixture
+def bare() -> Report:
+    """The least a report can hold."""
+    check = Check("size_mb", 1.0, None, Verdict.UNPROVEN)
+    int8 = Precision.INT8
+    return Report("m", "t", "b", int8, int8, Verdict.UNPROVEN, (check,))
