@@ -2,8 +2,9 @@
 
     python benchmarks/estimate.py [--runs N]
 
-Exits 1 where a measured median or 99th percentile lies outside its predicted interval. The first
-network has trained weights and needs the `examples` extra; it is left out, and said to be, without.
+Exits 1 where a measured median lies outside its predicted interval, or a 99th percentile below
+its floor (the tail has no ceiling). The first network has trained weights and needs the `examples`
+extra; it is left out, and said to be, without.
 """
 
 from __future__ import annotations
@@ -165,13 +166,11 @@ def main() -> int:
         figures = (f"{macs:.3f}", *(f"{v:.2f}" for v in (low, p50, p99, high)), f"{p50 / low:.1f}")
         table.add_row(name, *figures, "inside" if inside else "OUTSIDE")
     console = Console(width=110)
-    console.print(f"{machine.cpu}, {machine.cores} cores, {platform.system()}, Python", end=" ")
-    console.print(
-        f"{platform.python_version()}, onnxruntime {version('onnxruntime')}, torch {torch.__version__}"
-    )
-    console.print(
-        f"peak {facts.fp32_gflops:.0f} GFLOP/s, copying {facts.bandwidth_gbps:.1f} GB/s, {runs} runs"
-    )
+    tools = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "torch", "onnx-ir"))
+    console.print(f"{machine.cpu}, {machine.cores} cores, {platform.system()}")
+    console.print(f"Python {platform.python_version()}, {tools}, {runs} runs")
+    peak, copied = facts.fp32_gflops or 0.0, facts.bandwidth_gbps or 0.0
+    console.print(f"peak {peak:.0f} GFLOP/s, copying {copied:.1f} GB/s")
     console.print(table)
     return 1 if outside else 0
 
@@ -189,13 +188,13 @@ def compare(
             times = interleaved({"": session}, feeds, runs=runs)[""]
     predicted = {m.name: m for m in predict(work, facts, Precision.FP32)}
     measured = {m.name: m.value for m in summarize(times)}
-    inside = True
-    for name in ("latency_p50_ms", "latency_p99_ms"):
-        row = predicted[name]
-        inside &= (row.low or 0.0) <= measured[name] <= (row.high or 0.0)
-    row = predicted["latency_p50_ms"]
-    p50, p99 = measured["latency_p50_ms"], measured["latency_p99_ms"]
-    return row.low or 0.0, row.high or 0.0, p50, p99, work.macs / 1e9, inside
+    row, p50, p99 = (
+        predicted["latency_p50_ms"],
+        measured["latency_p50_ms"],
+        measured["latency_p99_ms"],
+    )
+    low, high = row.low or 0.0, row.high or 0.0
+    return low, high, p50, p99, work.macs / 1e9, low <= p50 <= high and low <= p99
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import msgspec
 from mcompile.claim import MARK, claim
 from mcompile.errors import ContractError
 from mcompile.files import hashed, sha256
-from mcompile.golden import GOLDEN, Golden, read_golden, write_golden
+from mcompile.golden import GOLDEN, Golden, distance, read_golden, write_golden
 from mcompile.types import Artifact, File, Precision, Verdict
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Golden",
     "Manifest",
     "claim",
+    "distance",
     "hashed",
     "read",
     "read_golden",

@@ -70,7 +70,7 @@ def _explained(home: Path) -> Iterator[None]:
             ) from error
         if error.errno in _DENIED and _ours(place, home):
             raise UsageError(
-                f"the output folder cannot be written: {error.strerror.lower()}",
+                f"the output folder cannot be written: {(error.strerror or str(error)).lower()}",
                 where=str(place),
                 fix="choose a folder that you may write with -o",
             ) from error

@@ -89,3 +89,18 @@ def _parsed(arrays: Mapping[str, Array]) -> Golden:
             case[side][unquote(name)] = data
     pairs = tuple((cases[n]["in"], cases[n]["out"]) for n in range(len(cases)))
     return Golden(pairs, float(arrays["tolerance"]))
+
+
+def distance(got: Array, want: Array) -> float:
+    """The largest error as a share of the largest wanted magnitude; infinite for another shape.
+
+    Anything that is no float either equals or is infinitely far.
+    """
+    if got.shape != want.shape:
+        return float("inf")
+    if want.dtype.kind != "f":
+        return 0.0 if np.array_equal(got, want) else float("inf")
+    error = np.abs(got.astype(np.float64) - want)
+    if not error.size or not np.nanmax(error):
+        return 0.0 if np.array_equal(np.isfinite(got), np.isfinite(want)) else float("inf")
+    return float(np.nanmax(error) / max(float(np.nanmax(np.abs(want))), 1e-30))

@@ -28,7 +28,7 @@ EXTERNAL_ABOVE = 1 << 30
 MAPPED_ABOVE = 1 << 24
 """Bytes above which a tensor the compiler makes lives in an unlinked file, not in memory."""
 
-_taken: dict[ir.Graph, set[str]] = {}
+_taken: dict[ir.Graph, dict[str, int]] = {}
 
 
 def name_of(value: ir.Value | None) -> str:
@@ -47,11 +47,9 @@ def dims(value: ir.Value) -> tuple[Dim, ...] | None:
 
 def dtype_of(value: ir.Value) -> str:
     """The element type in numpy's spelling, `unknown` where the graph does not say."""
-    return "unknown" if value.dtype is None else _spell(value.dtype)
-
-
-def _spell(dtype: ir.DataType) -> str:
-    return "string" if dtype == ir.DataType.STRING else str(dtype.numpy())
+    if value.dtype is None:
+        return "unknown"
+    return "string" if value.dtype == ir.DataType.STRING else str(value.dtype.numpy())
 
 
 def port(value: ir.Value) -> Port:
@@ -158,8 +156,7 @@ def naming(model: ir.Model) -> Iterator[None]:
     Whoever makes a value here asks `fresh` for its name.
     """
     graphs = (model.graph, *model.graph.subgraphs())
-    taken = {name_of(v) for g in graphs for v in values(g) if v.name}
-    _taken.update(dict.fromkeys(graphs, taken))
+    _taken.update(dict.fromkeys(graphs, _names(model.graph)))
     try:
         yield
     finally:
@@ -169,20 +166,18 @@ def naming(model: ir.Model) -> Iterator[None]:
 
 def fresh(graph: ir.Graph, stem: str) -> str:
     """`stem`, or `stem_1`, `stem_2`, … : the first that no value of the graph bears."""
-    taken = _taken.get(graph)
-    if taken is None:
-        taken = {name_of(v) for g in (graph, *graph.subgraphs()) for v in values(g) if v.name}
-    found = next(n for n in _numbered(stem) if n not in taken)
-    taken.add(found)
-    return found
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    number = 0
-    while True:
+    taken = _taken[graph] if graph in _taken else _names(graph)
+    name, number = stem, taken.get(stem, 0)
+    while name in taken:
         number += 1
-        yield f"{stem}_{number}"
+        name = f"{stem}_{number}"
+    taken[stem], taken[name] = number, 0
+    return name
+
+
+def _names(graph: ir.Graph) -> dict[str, int]:
+    """The names in use, each with the last number that was tried behind it."""
+    return {v.name: 0 for g in (graph, *graph.subgraphs()) for v in values(g) if v.name}
 
 
 def owner(node: ir.Node) -> ir.Graph:

@@ -50,6 +50,8 @@ class Options:
     seed: int = 0
     threads: int | None = None
     batch: int = 1
+    runs: int = 200
+    seconds: float = 20.0
     out: str = ""
 
 
@@ -158,3 +160,13 @@ def _anchored(key: str, value: Any, folder: Path) -> Any:
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
+
+
+def of(given: Mapping[str, Any]) -> Options:
+    """The options behind keyword arguments; raises `UsageError` for one that does not exist."""
+    known = {f.name for f in fields(Options)}
+    for key in given:
+        if key not in known:
+            raise UsageError(f"{key} is not an option of a build", fix=nearest(key, known))
+    listed = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    return Options(**listed)

@@ -176,7 +176,7 @@ class _Run:
 
     def _apply(self, rule: Rule[Any], node: ir.Node, found: Any) -> None:
         name = label(node)
-        sources = sources(node)
+        above = sources(node)
         readers = [n for v in node.outputs for n in v.consumers()]
         try:
             rule.rewrite(found)
@@ -186,9 +186,9 @@ class _Run:
             return
         self.applied.append(Applied(rule.name, name))
         self.over = len(self.applied) >= self.limit
-        sweep([node, *sources])
+        sweep([node, *above])
         self._enqueue(self._news(readers))
-        self._enqueue([*sources, node, *readers])
+        self._enqueue([*above, node, *readers])
         self._check_rest()
 
     def _news(self, readers: Sequence[ir.Node]) -> Iterator[ir.Node]:

@@ -1,31 +1,21 @@
-"""What can be compiled for: one TOML a device, and the loader that turns it into a `Target`."""
+"""What can be compiled for: one TOML a device, and the loader that turns it into a `Target`.
+
+The parser is imported when a profile is first read: a list of names does without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from mcompile.errors import TargetError, UsageError
-from mcompile.profile import Budgets, Device, Legality, Runtime, Target
-from mcompile.targets.layers import TOP, Layer, parse, stack
-from mcompile.targets.legality import complete, effective
-from mcompile.targets.limits import Limits, override
 from mcompile.targets.places import find, installed, shipped
-from mcompile.targets.tables import read
-from mcompile.targets.wording import nearest
-from mcompile.types import Precision
 
-__all__ = ["Scenario", "effective", "faults", "load", "names", "scenarios"]
+if TYPE_CHECKING:
+    from mcompile.profile import Target
+    from mcompile.targets.assemble import Scenario
+    from mcompile.types import Precision
 
-
-@dataclass(frozen=True)
-class Scenario:
-    """A use that any device may be held to: limits that go over the device's own."""
-
-    name: str
-    title: str
-    budgets: Budgets
-    requests_per_day: float | None = None
+__all__ = ["effective", "faults", "load", "names", "scenarios"]
 
 
 def names() -> tuple[str, ...]:
@@ -39,8 +29,10 @@ def faults() -> tuple[str, ...]:
 
 
 def scenarios() -> Mapping[str, Scenario]:
-    """The scenarios by name."""
-    return {name: _scenario(name, _scenario_layer(name)) for name in shipped("scenarios")}
+    """The scenarios by name, each with its `title`, `budgets` and `requests_per_day`."""
+    from mcompile.targets import assemble
+
+    return assemble.scenarios()
 
 
 def load(name_or_path: str, scenario: str = "", budgets: Sequence[str] = ()) -> Target:
@@ -50,81 +42,18 @@ def load(name_or_path: str, scenario: str = "", budgets: Sequence[str] = ()) -> 
     Raises `TargetError` for a profile that is unknown, unreadable or wrong, `UsageError` for an
     unknown scenario or a bad limit.
     """
+    from mcompile.targets import assemble
+
     place = find(name_or_path, "the targets that `mcompile targets` lists")
-    layer = stack(place)
-    if scenario:
-        use = _scenario_layer(scenario)
-        layer = replace(
-            layer, top={**layer.top, **_volume(use)}, limits=use.limits.over(layer.limits)
-        )
-    layer = replace(layer, limits=override(layer.limits, budgets))
-    return _target(place.name, layer)
+    return assemble.target(place, scenario, budgets)
 
 
-def _target(name: str, layer: Layer) -> Target:
-    for key in ("backend", "precision"):
-        _required(key, layer.top, layer.label)
-    _required("arch", layer.device, f"{layer.label}, [device]")
-    torn = sorted({*layer.device.get("isa", ())} & {*layer.device.get("isa_without", ())})
-    if torn:
-        raise TargetError(
-            f"{torn[0]} is both in `isa` and in `isa_without`",
-            where=f"{layer.label}, [device]",
-            fix="take it out of one of them",
-        )
-    complete(layer.legality, layer.top["precision"], layer.label)
-    return Target(
-        name=name,
-        title=layer.top.get("title", name),
-        backend=layer.top["backend"],
-        precision=layer.top["precision"],
-        device=Device(**layer.device),
-        runtime=Runtime(**layer.runtime),
-        legality=_sourced(layer),
-        budgets=layer.limits.budgets(layer.label),
-        requests_per_day=layer.top.get("requests_per_day"),
-        sources=_sources(layer),
-    )
+def effective(target: Target, requested: Precision, strict: bool = False) -> tuple[Precision, str]:
+    """The precision that is really built for a request, and a sentence why it differs or costs.
 
+    The sentence is empty for a native precision. Raises `TargetError` for an illegal one, and under
+    `strict` for one that would fall back.
+    """
+    from mcompile.targets import legality
 
-def _required(key: str, found: Mapping[str, object], where: str) -> None:
-    if not found.get(key):
-        raise TargetError(f"{key} is missing", where=where, fix=f'{key} = "..."')
-
-
-def _sourced(layer: Layer) -> dict[Precision, Legality]:
-    """Each legality with its source, wherever the profile wrote it down."""
-    return {
-        p: replace(entry, source=entry.source or layer.sources.get(f"legality.{p.value}", ""))
-        for p in Precision
-        for entry in [layer.legality[p]]
-    }
-
-
-def _sources(layer: Layer) -> dict[str, str]:
-    own = {
-        f"legality.{p.value}": entry.source for p, entry in layer.legality.items() if entry.source
-    }
-    return {**layer.sources, **own}
-
-
-def _scenario_layer(name: str) -> Layer:
-    known = shipped("scenarios")
-    if name not in known:
-        raise UsageError(
-            f"{name} is not a scenario", where=f"--scenario {name}", fix=nearest(name, known)
-        )
-    return parse(read(known[name]), known[name].label)
-
-
-def _scenario(name: str, layer: Layer) -> Scenario:
-    return Scenario(
-        name,
-        layer.top.get("title", name),
-        layer.limits.budgets(layer.label),
-        layer.top.get("requests_per_day"),
-    )
-
-
-def _volume(layer: Layer) -> dict[str, object]:
-    return {k: v for k, v in layer.top.items() if k == "requests_per_day"}
+    return legality.effective(target, requested, strict)

@@ -1,9 +1,8 @@
-"""What a device may be given: the entries of `[legality]`, and the precision that is really built."""
+"""What a device may be given: the entries of `[legality]`, and what is really built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from mcompile.errors import TargetError
 from mcompile.profile import Legality, Target
@@ -65,7 +64,7 @@ def _status(word: str, where: str) -> str:
 
 
 def complete(table: Mapping[Precision, Legality], default: Precision, label: str) -> None:
-    """Raise `TargetError` unless every precision is stated and every fallback ends in a legal one."""
+    """Raise `TargetError` unless each precision is stated and each fallback ends in a legal one."""
     where = f"{label}, [legality]"
     for wanted in Precision:
         if wanted not in table:
@@ -74,25 +73,31 @@ def complete(table: Mapping[Precision, Legality], default: Precision, label: str
                 where=where,
                 fix=f"{wanted.value} = {_FORMS}",
             )
-        path = list(_chain(table, wanted))
-        if table[path[-1]].status == "falls_back":
-            raise TargetError(
-                f"{' -> '.join(p.value for p in [*path, table[path[-1]].falls_back_to or wanted])}"
-                " falls back in a circle",
-                where=where,
-                fix="let one of them be native, emulated or illegal",
-            )
-        if len(path) > 1 and table[path[-1]].status == "illegal":
-            raise TargetError(
-                f"{wanted.value} falls back to {path[-1].value}, which is illegal",
-                where=where,
-                fix=f'{wanted.value} = "illegal", or another precision to fall back to',
-            )
+    for wanted in Precision:
+        _ends(table, wanted, where)
     if table[default].status not in ("native", "emulated"):
         raise TargetError(
             f"{default.value} is the default and yet not legal",
             where=f"{label}, precision",
-            fix=choice(_legal(table)),
+            fix=choice(_legal(table) or ["a precision that is native or emulated"]),
+        )
+
+
+def _ends(table: Mapping[Precision, Legality], wanted: Precision, where: str) -> None:
+    """Raise `TargetError` where the fallbacks from `wanted` on lead nowhere."""
+    path = list(_chain(table, wanted))
+    end = table[path[-1]]
+    if end.falls_back_to is not None:
+        raise TargetError(
+            f"{' -> '.join(p.value for p in [*path, end.falls_back_to])} falls back in a circle",
+            where=where,
+            fix="let one of them be native, emulated or illegal",
+        )
+    if len(path) > 1 and end.status == "illegal":
+        raise TargetError(
+            f"{wanted.value} falls back to {path[-1].value}, which is illegal",
+            where=where,
+            fix=f'{wanted.value} = "illegal", or another precision to fall back to',
         )
 
 
@@ -111,11 +116,7 @@ def _legal(table: Mapping[Precision, Legality]) -> list[str]:
 
 
 def effective(target: Target, requested: Precision, strict: bool = False) -> tuple[Precision, str]:
-    """The precision that is really built for a request, and a sentence why it differs or costs.
-
-    The sentence is empty for a native precision. Raises `TargetError` for an illegal one, and under
-    `strict` for one that would fall back.
-    """
+    """The precision that is really built for a request, and a sentence why it differs or costs."""
     path = list(_chain(target.legality, requested))
     built, verdict = path[-1], target.legality[requested]
     because = f": {verdict.because}" if verdict.because else ""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mcompile.errors import TargetError
 from mcompile.targets.wording import nearest
@@ -25,8 +24,7 @@ SUFFIX = ".toml"
 GROUP = "mcompile.targets"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A profile's file, and what to call it when it is spoken of."""
 
     path: Path

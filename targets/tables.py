@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
+
+import msgspec
 
 from mcompile.errors import TargetError
 from mcompile.targets.places import Place
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _SPOT = re.compile(r"\s*\(at (line \d+, column \d+|end of document)\)$")
 
@@ -21,9 +17,9 @@ def read(place: Place) -> dict[str, Any]:
     """What the file says, unchecked. Raises `TargetError` where it cannot be read or parsed."""
     text = _text(place)
     try:
-        return tomllib.loads(text)
+        return msgspec.toml.decode(text, type=dict[str, Any])
     # Deep nesting overflows the stack and a number of 5,000 digits is refused by `int` itself.
-    except (ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         said = str(error).splitlines()[0]
         spot = _SPOT.search(said)
         fact = _SPOT.sub("", said)
@@ -46,13 +42,16 @@ def _text(place: Place) -> str:
         raise TargetError(
             "there is no such profile", where=place.label, fix="the names in `mcompile targets`"
         ) from error
-    except OSError as error:
-        raise TargetError(
-            f"the profile cannot be read: {(error.strerror or str(error)).lower()}",
-            where=place.label,
-            fix="check the path and its permissions",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise TargetError(
-            "the profile is not text", where=place.label, fix="save it as UTF-8"
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(place, error) from error
+
+
+def _unreadable(place: Place, error: OSError | ValueError) -> TargetError:
+    if isinstance(error, UnicodeDecodeError):
+        return TargetError("the profile is not text", where=place.label, fix="save it as UTF-8")
+    said = getattr(error, "strerror", None) or str(error)
+    return TargetError(
+        f"the profile cannot be read: {said.lower()}",
+        where=place.label,
+        fix="check the path and its permissions",
+    )

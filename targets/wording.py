@@ -1,4 +1,4 @@
-"""How a profile's mistakes are put into words: the nearest known name, the value as it was written."""
+"""How mistakes are put into words: the nearest known name, the value as it was written."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ def choice(words: Sequence[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known names that `word` may have meant, in their own order; all of them when none is near."""
+    """The known names that `word` may have meant, in their own order; all when none is near."""
     names = list(known)
     sought = word.lower().replace("-", "_")
     spelled = {name.replace("-", "_"): name for name in names}
-    close = difflib.get_close_matches(sought, spelled, n=3)
+    # A slip of the pen has one answer; only where there is none may a weaker likeness speak.
+    slip = difflib.get_close_matches(sought, spelled, n=3, cutoff=0.9)
+    close = slip or difflib.get_close_matches(sought, spelled, n=3)
     # Half a name (`latency`, `jetson`) is too far for a spelling match and yet says what was meant.
     near = {spelled[s] for s in close or [s for s in spelled if len(sought) > 2 and sought in s]}
     return choice([name for name in names if name in near] or names)

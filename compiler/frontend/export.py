@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import re
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,13 +32,14 @@ _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _HERE = str(Path(__file__).parent)
 
 
-def from_module(module: torch.nn.Module, options: CaptureOptions, label: str) -> Program:
+def from_module(module: torch.nn.Module, options: CaptureOptions) -> Program:
     """The module in evaluation mode as a program; it is given back in the mode it was in.
 
     Inputs bear the names the user gave, else those of `forward`.
     """
     import torch
 
+    label = options.name
     inputs = ports(options, label)
     module = _on_cpu(module)
     values = tensors(inputs, options.examples)
@@ -63,26 +64,27 @@ def from_exported(exported: torch.export.ExportedProgram, options: CaptureOption
     return conform(graph.program(label, model), options.inputs, rename=True)
 
 
-def from_script(script: torch.jit.ScriptModule, options: CaptureOptions, label: str) -> Program:
+def from_script(script: torch.jit.ScriptModule, options: CaptureOptions) -> Program:
     """A TorchScript module as a program, by the exporter that reads TorchScript."""
     import torch
 
+    label = options.name
     inputs = ports(options, label)
     values = tensors(inputs, options.examples)
     schema = script._c._get_method("forward").schema
     own = [a.name for a in schema.arguments[1:]][: len(inputs)]
     names = [p.name or n for p, n in zip(inputs, own, strict=False)]
-    written = io.BytesIO()
     free = {
         n: {i: d for i, d in enumerate(p.shape) if isinstance(d, str)}
         for n, p in zip(names, inputs, strict=False)
     }
-    with _evaluating(script):
+    with tempfile.TemporaryDirectory() as folder, _evaluating(script):
+        written = Path(folder, "model.onnx")
         _guarded(
             lambda: torch.onnx.export(
                 script,
                 tuple(values),
-                written,
+                str(written),
                 dynamo=False,
                 opset_version=_opset(options),
                 input_names=names,
@@ -90,8 +92,16 @@ def from_script(script: torch.jit.ScriptModule, options: CaptureOptions, label: 
             ),
             label,
         )
-    model = ir.from_proto(onnx.load_from_string(written.getvalue()))
+        model = ir.from_proto(onnx.load(written))
+    _name_outputs(model.graph)
     return conform(graph.program(label, model), inputs, rename=True)
+
+
+def _name_outputs(scope: ir.Graph) -> None:
+    """Give outputs that bear a number a name: that exporter counts its values."""
+    for value in scope.outputs:
+        if graph.name_of(value).isdigit():
+            value.name = graph.fresh(scope, "output")
 
 
 def _opset(options: CaptureOptions) -> int:

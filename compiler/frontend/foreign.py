@@ -55,7 +55,7 @@ class Foreign(Format):
         """Whether the first bytes are those of something known that is not a model."""
         return source.path is not None and _kind(source.head) is not None
 
-    def read(self, source: Source, options: CaptureOptions) -> Program:
+    def read(self, source: Source, options: CaptureOptions) -> Program:  # noqa: ARG002
         """Never a program: raises `SourceError` that says what the file is."""
         what, fix = _kind(source.head) or ("not a model", "")
         raise SourceError(what, where=source.label, fix=fix)

@@ -79,9 +79,9 @@ def formats() -> Iterator[Format]:
     for info in pkgutil.iter_modules([str(Path(__file__).parent)]):
         module = importlib.import_module(f"{__package__}.{info.name}")
         for item in vars(module).values():
-            if isinstance(item, type) and item.__module__ == module.__name__:
-                if issubclass(item, Format) and item is not Format:
-                    yield item()
+            own = isinstance(item, type) and item.__module__ == module.__name__
+            if own and issubclass(item, Format) and item is not Format:
+                yield item()
 
 
 def look(given: object) -> Source:

@@ -24,4 +24,4 @@ class ModuleInMemory(Format):
     def read(self, source: Source, options: CaptureOptions) -> Program:
         """The module in evaluation mode."""
         require_torch()
-        return from_module(source.given, options, options.name)  # type: ignore[arg-type]
+        return from_module(source.given, options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What a user may say about a source: its inputs, the code that builds it, how far it is trusted."""
+"""What a user may say of a source: its inputs, the code that builds it, how far to trust it."""
 
 from __future__ import annotations
 

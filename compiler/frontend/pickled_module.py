@@ -47,7 +47,7 @@ class PickledModule(Format):
         loaded = _module_in(_load(source))
         if not isinstance(loaded, torch.nn.Module):
             loaded = fill(loaded, options, source.label)
-        return from_module(loaded, options, options.name)
+        return from_module(loaded, options)
 
 
 def _load(source: Source) -> object:

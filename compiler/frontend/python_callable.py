@@ -21,4 +21,4 @@ class PythonCallable(Format):
     def read(self, source: Source, options: CaptureOptions) -> Program:
         """What the callable returns, called with `--arch-args`."""
         module = build(str(source.given), options.arch_args)
-        return from_module(module, options, options.name)
+        return from_module(module, options)

@@ -38,4 +38,4 @@ class StateDict(Format):
                 where=source.label,
                 fix="the file is truncated or damaged: download or save it again",
             ) from error
-        return from_module(fill(loaded, options, source.label), options, options.name)
+        return from_module(fill(loaded, options, source.label), options)

@@ -9,7 +9,7 @@ from mcompile.record import Report
 
 def write(report: Report, folder: Path) -> None:
     """Write report.json, report.html, report.md, junit.xml and report.sarif into `folder`."""
-    # The formats bring jinja2 and matplotlib, which a command that writes no report must not pay for.
+    # jinja2 and msgspec cost startup time, which a command without a report must not pay.
     from mcompile.report import document, junit, markdown, page, sarif
 
     (folder / "report.json").write_bytes(document.dump(report))

@@ -15,7 +15,9 @@ Cell = tuple[str, str]
 
 def align(rows: Sequence[Sequence[Cell]], indent: int = 2) -> list[Text]:
     """One line a row, each column as wide as its widest cell; nothing trails a line."""
-    widths = [max(cell_len(c[0]) for c in column) for column in zip_longest(*rows, fillvalue=("", ""))]
+    widths = [
+        max(cell_len(c[0]) for c in column) for column in zip_longest(*rows, fillvalue=("", ""))
+    ]
     return [_line(row, widths, indent) for row in rows]
 
 

@@ -18,11 +18,13 @@ _CHOSEN = "*"
 
 
 def show(report: Report, console: Console, verbose: bool = False) -> None:
-    """Print the report: headlines, stages, variants, checks, verdict; `verbose` adds every reason."""
+    """Print the report: headlines, stages, variants, checks, verdict; `verbose` adds reasons."""
     _say(console, Text(_title(report), "bold"))
     _block(console, _notes(report))
     _block(console, [*align(_stages(report)), *align(_not_done(report))])
     _block(console, align(_variants(report, verbose)))
+    if verbose:
+        _block(console, align(_comparison(report)))
     _block(console, _checks(report, verbose))
     if verbose:
         _block(console, align(_reasons(report)))
@@ -56,13 +58,13 @@ def _cautions(reports: Sequence[Report], measure: str) -> list[str]:
     times = [m for r in reports if (m := front.measurement(r, "latency_p50"))]
     words = []
     if len({(m.device, m.provenance) for m in times}) > 1:
-        words.append("latencies are not from one device: " + "; ".join(map(_origin, times)))
+        words.append("latencies are not from one device: " + "; ".join(map(_where, times)))
     if any(None in front.point(r, measure) for r in reports):
         words.append("an artifact that lacks a figure is not judged")
     return words
 
 
-def _origin(measured: Measured) -> str:
+def _where(measured: Measured) -> str:
     return figures.line(f"{figures.found(measured)} {measured.provenance.value} {measured.device}")
 
 
@@ -108,7 +110,24 @@ def _variants(report: Report, verbose: bool) -> list[list[Cell]]:
         return []
     shown = [s for s in tables.sides(report) if verbose or not s.detail]
     head: list[Cell] = [("", ""), *((t, "bold") for t in tables.titles(report))]
-    return [head, *([(s.label, ""), *((c, "") for c in s.cells), (s.change, "dim")] for s in shown)]
+    return [
+        head,
+        *(
+            [(s.label, ""), *((c, "") for c in s.cells), (s.change, ""), (_origin(s), "dim")]
+            for s in shown
+        ),
+    ]
+
+
+def _origin(side: tables.Side) -> str:
+    return ", ".join(w for w in (side.sources[-1] or side.sources[0], side.note) if w)
+
+
+def _comparison(report: Report) -> list[list[Cell]]:
+    cells = (
+        (figures.label(m.name), figures.found(m), figures.source(m)) for m in report.comparison
+    )
+    return [[(name, ""), (value, ""), (source, "dim")] for name, value, source in cells]
 
 
 def _checks(report: Report, verbose: bool) -> list[Text]:
@@ -122,11 +141,17 @@ def _checks(report: Report, verbose: bool) -> list[Text]:
 
 def _check(row: tables.Row) -> list[Cell]:
     word = (_WORDS[row.state], _STYLES[row.state])
-    return [(row.label, ""), (row.limit, ""), (row.found, ""), word, (row.source, "dim")]
+    return [
+        (row.label, ""),
+        (row.limit, ""),
+        (row.found, ""),
+        word,
+        (row.source or row.because, "dim"),
+    ]
 
 
 def _told(row: tables.Row) -> list[Text]:
-    pairs = (("", row.because), ("try ", row.advice))
+    pairs = (("", row.because if row.source else ""), ("try ", row.advice))
     return [Text(f"      {lead}{words}", "dim") for lead, words in pairs if words]
 
 

@@ -33,6 +33,7 @@ _SPELLED = {
     "fps": "FPS",
     "params": "parameters",
     "ram": "RAM",
+    "moved": "bytes moved",
     "nan": "NaN",
     "inf": "Inf",
     "top1": "top-1",
@@ -46,7 +47,7 @@ _SPELLED = {
     "esr": "ESR (energy before / after)",
     "al": "AL (accuracy lost)",
 }
-_TIMES = {"x", "×", "ratio", "times"}
+_TIMES = {"x", "ratio", "times"}
 _FLOORS = {"throughput", "fps"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -92,7 +93,7 @@ def figure(value: float, unit: str = "", more: int = 0) -> str:
     """The number to three significant digits, or `more` than that, with its unit."""
     number = _number(value, more)
     if unit in _TIMES:
-        return f"{number}×"
+        return f"{number}\N{MULTIPLICATION SIGN}"
     return f"{number} {line(unit)}" if unit else number
 
 
@@ -135,20 +136,30 @@ def interval(low: float, high: float, unit: str = "") -> str:
 
 
 def found(measured: Measured) -> str:
-    """The value, or its interval when it is a prediction."""
-    if measured.low is not None and measured.high is not None:
-        return interval(measured.low, measured.high, measured.unit)
+    """The value, or its interval when it is a prediction; an interval may be open at an end."""
+    low, high = measured.low, measured.high
+    if low is not None and high is not None:
+        return interval(low, high, measured.unit)
+    if low is not None or high is not None:
+        end = f"at least {figure(low, measured.unit)}" if low is not None else ""
+        return end or f"at most {figure(high or 0.0, measured.unit)}"
     return figure(measured.value, measured.unit)
 
 
 def source(measured: Measured) -> str:
+    """The provenance, and the note of who measured: `simulated, 256 samples`."""
+    words = provenance(measured)
+    return f"{words}, {line(measured.note)}" if measured.note else words
+
+
+def provenance(measured: Measured) -> str:
     """Where the number comes from; a prediction and a foreign measurement can never pass unseen."""
     words = str(measured.provenance.value)
     if measured.provenance is Provenance.PREDICTED and measured.device:
         words = f"predicted for {measured.device}"
     elif measured.provenance is Provenance.MEASURED and not measured.counts:
         words = "measured elsewhere (not this device)"
-    return line(f"{words}, {measured.note}" if measured.note else words)
+    return line(words)
 
 
 def count(number: int, noun: str) -> str:

@@ -12,7 +12,7 @@ from mcompile.record import Report
 from mcompile.report import figures
 from mcompile.types import Measured
 
-_QUALITY = ("accuracy", "top1", "map", "miou", "bleu", "cosine", "top5", "agreement", "sqnr")
+_QUALITY = ("accuracy", "agreement", "sqnr")
 
 Point = tuple[float | None, ...]
 

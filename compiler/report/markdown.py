@@ -21,6 +21,7 @@ def render(report: Report) -> str:
         _said(report),
         _checks(report),
         _variants(report),
+        _comparison(report),
         _advice(report),
         _stages(report),
         _rules(report),
@@ -70,6 +71,11 @@ def _variants(report: Report) -> str:
     shown = [s for s in tables.sides(report) if not s.detail]
     body = ((s.label, *s.cells, s.change) for s in shown)
     return _table(("", *tables.titles(report), "change"), body) if shown else ""
+
+
+def _comparison(report: Report) -> str:
+    body = [(figures.label(m.name), figures.found(m), figures.source(m)) for m in report.comparison]
+    return _fold("compared", _table(("figure", "value", "provenance"), body))
 
 
 def _advice(report: Report) -> str:

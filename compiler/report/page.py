@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mcompile.record import Layer, Report
 from mcompile.report import figures, front, plots, tables
 
 SHOWN_LAYERS = 40
+_SEPARATOR = re.compile(r"(?<=[/_.])")
 LISTED = 1000
 """Rows of a list that the page holds; report.json holds them all."""
 
@@ -29,23 +31,27 @@ class Bar:
 def render(report: Report) -> str:
     """The HTML of the page."""
     layers = bars(report.layers)
-    return _environment().get_template("report.html.j2").render(
-        report=report,
-        rows=tables.rows(report),
-        tally=tables.tally(report),
-        titles=tables.titles(report),
-        sides=tables.sides(report),
-        tiles=tiles(report),
-        plot=Markup(plots.latency(report)),
-        drawn=plots.drawn(report),
-        slower=plots.beyond(plots.drawn(report)) if plots.drawn(report) else (0.0, 0),
-        layers=layers[:SHOWN_LAYERS],
-        more_layers=layers[SHOWN_LAYERS:],
-        rules=tables.tried(report),
-        ops=tables.ops(report),
-        rules_of=lambda log, *more: _picked(log, "rule", "node", *more),
-        nodes_of=lambda nodes: _picked(nodes, "name", "op", "shape"),
-        listed=LISTED,
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            rows=tables.rows(report),
+            tally=tables.tally(report),
+            titles=tables.titles(report),
+            sides=tables.sides(report),
+            tiles=tiles(report),
+            plot=Markup(plots.latency(report)),
+            drawn=plots.drawn(report),
+            slower=plots.beyond(plots.drawn(report)) if plots.drawn(report) else (0.0, 0),
+            layers=layers[:SHOWN_LAYERS],
+            more_layers=layers[SHOWN_LAYERS:],
+            rules=tables.tried(report),
+            ops=tables.ops(report),
+            rules_of=lambda log, *more: _picked(log, "rule", "node", *more),
+            nodes_of=lambda nodes: _picked(nodes, "name", "op", "shape"),
+            listed=LISTED,
+        )
     )
 
 
@@ -59,6 +65,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        "breakable": breakable,
         "label": figures.label,
         "figure": figures.figure,
         "found": figures.found,
@@ -69,6 +76,12 @@ def _environment() -> Environment:
     }
     made.tests["floor"] = figures.is_floor
     return made
+
+
+def breakable(name: object) -> Markup:
+    """The name, with leave to break a line after a separator rather than amid a word."""
+    parts = _SEPARATOR.split(figures.line(name))
+    return Markup("<wbr>").join(escape(p) for p in parts if p)
 
 
 def _picked(items: Sequence[object], *names: str) -> list[tuple[object, ...]]:
@@ -94,7 +107,12 @@ def bars(layers: Sequence[Layer]) -> tuple[Bar, ...]:
     noises = [_noise(x) for x in layers]
     worst = max((n for n in noises if n is not None), default=0.0) or 1.0
     made = (
-        Bar(x, 100 * x.time_ms / total, 100 * x.time_ms / longest, None if n is None else 100 * n / worst)
+        Bar(
+            x,
+            100 * x.time_ms / total,
+            100 * x.time_ms / longest,
+            None if n is None else 100 * n / worst,
+        )
         for x, n in zip(layers, noises, strict=True)
     )
     return tuple(sorted(made, key=lambda b: -b.layer.time_ms))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcompile.record import Report, Variant
 
@@ -21,7 +21,7 @@ _STYLES = {c: f"var(--series-{i})" for i, c in enumerate(SERIES)} | {
     _INK: "var(--ink)",
     _MUTED: "var(--muted)",
 }
-_RC = {
+_RC: dict[str, Any] = {
     "svg.hashsalt": "mcompile",
     "svg.fonttype": "none",
     "font.size": 10,
@@ -60,7 +60,7 @@ def latency(report: Report) -> str:
     out = io.StringIO()
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
+        mpl.rcParams.update(_RC)  # type: ignore[arg-type,unused-ignore]
         figure = Figure(figsize=(5.2, 3.0), layout="constrained")
         _draw(figure.subplots(), variants, _limits(report))
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
@@ -84,7 +84,9 @@ def _draw(axes: Axes, variants: Sequence[Variant], limits: dict[str, float]) -> 
     for name, limit in limits.items():
         if start <= limit <= end:
             axes.axvline(limit, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
-            axes.text(limit, 1.02, f"{name} limit", transform=axes.get_xaxis_transform(), ha="center")
+            axes.text(
+                limit, 1.02, f"{name} limit", transform=axes.get_xaxis_transform(), ha="center"
+            )
     # A hair above nothing, so that an outline does not run along the axis where no run fell.
     axes.set_ylim(bottom=0.2)
     axes.set_xlabel("latency, ms")

@@ -68,7 +68,9 @@ def _version() -> str:
 
 def _results(report: Report) -> list[dict[str, Any]]:
     index = {r["id"]: i for i, r in enumerate(_driver(report)["rules"])}
-    found = [(r.name, _LEVELS[r.state], _message(r)) for r in tables.rows(report) if r.state in _LEVELS]
+    found = [
+        (r.name, _LEVELS[r.state], _message(r)) for r in tables.rows(report) if r.state in _LEVELS
+    ]
     found += [(_WARNING, "warning", figures.line(w)) for w in report.warnings]
     return [
         {

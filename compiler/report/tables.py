@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from mcompile.record import Report, Variant
 from mcompile.report import figures
 from mcompile.types import Check, Measured, Verdict
 
-_DETAILS = {"latency_p95", "latency_mean", "latency_min", "latency_max", "latency_std"}
+_DETAILS = {
+    "latency_p95",
+    "latency_mean",
+    "latency_min",
+    "latency_max",
+    "fps",
+    "memory_process",
+    "stability_std",
+    "determinism",
+    "error_rate",
+    "finite_outputs",
+    "output_shapes",
+    "max_abs_error",
+    "params",
+    "weights",
+    "macs",
+    "flops",
+    "moved",
+    "activation_peak",
+}
 _DIFFERENCES = {"%": "pp", "pp": "pp", "dB": "dB"}
 
 
@@ -86,13 +106,18 @@ def tally(report: Report) -> str:
 
 @dataclass(frozen=True)
 class Side:
-    """One measurement of every variant; `change` is the artifact against the float build."""
+    """One measurement of every variant; `change` is the artifact against the float build.
+
+    `note` is what the artifact's measurement says of itself, left out where the row above it says
+    the same. A detail is shown to those who ask for it.
+    """
 
     name: str
     label: str
     cells: tuple[str, ...]
     sources: tuple[str, ...]
     change: str
+    note: str
     detail: bool
 
 
@@ -105,7 +130,9 @@ def sides(report: Report) -> tuple[Side, ...]:
     """What the variants came to, side by side."""
     variants = tuple(reversed(report.variants))
     names = dict.fromkeys(m.name for v in report.variants for m in v.measured)
-    return tuple(_side(name, variants) for name in names)
+    made = sorted((_side(name, variants) for name in names), key=lambda s: s.detail)
+    noted = pairwise([None, *made])
+    return tuple(replace(b, note="") if a and a.note == b.note else b for a, b in noted if b)
 
 
 def _side(name: str, variants: Sequence[Variant]) -> Side:
@@ -114,8 +141,9 @@ def _side(name: str, variants: Sequence[Variant]) -> Side:
         name=figures.line(name),
         label=figures.label(name),
         cells=tuple(figures.found(m) if m else "" for m in values),
-        sources=tuple(figures.source(m) if m else "" for m in values),
+        sources=tuple(figures.provenance(m) if m else "" for m in values),
         change=change(values[0], values[-1]) if len(values) > 1 else "",
+        note=next((figures.line(m.note) for m in reversed(values) if m and m.note), ""),
         detail=figures.stem(name) in _DETAILS,
     )
 

@@ -81,7 +81,8 @@ def _typed(data: Array, port: Port, where: str) -> Array:
             fix=_cure(data, port),
         )
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(data, dtype=goal).reshape(data.shape)
+        # Always a copy: a view would keep the block it was read with, or the user's buffer.
+        return np.array(data, dtype=goal, order="C")
 
 
 def _dtype(port: Port, where: str) -> np.dtype[np.generic]:
@@ -117,8 +118,9 @@ def _turn(shape: tuple[int, ...], port: Port) -> str:
     """What to do about a shape: a channel axis in the wrong place is the usual mistake."""
     if len(shape) == len(port.shape) == 4:
         for order, advice in (((0, 3, 1, 2), "NHWC to NCHW"), ((0, 2, 3, 1), "NCHW to NHWC")):
-            turned = [shape[axis] for axis in order]
-            if all(a in (b, 1) or isinstance(b, str) for a, b in zip(turned, port.shape)):
+            turned = [shape[axis] for axis in order][1:]
+            wanted = port.shape[1:]
+            if all(isinstance(w, str) or t == w for t, w in zip(turned, wanted, strict=True)):
                 return f"array.transpose{order}: {advice}"
     return "the shape that the model was exported with, or --input to export it anew"
 
@@ -130,7 +132,7 @@ def _finite(data: Array, what: str, where: str) -> None:
 
 
 def numpy_of(value: object, what: str, where: str) -> Array:
-    """An array, tensor, number or nested list as numpy; `SamplesError` where it is none of these."""
+    """An array, tensor, number or nested list as numpy; `SamplesError` where it is none."""
     try:
         # A tensor with a gradient, or on a GPU, does not turn into numpy unaided.
         tensor = value.detach().cpu() if hasattr(value, "detach") else value
@@ -146,4 +148,3 @@ def numpy_of(value: object, what: str, where: str) -> Array:
             fix="numbers: an array, a tensor, or a nested list",
         )
     return made
-

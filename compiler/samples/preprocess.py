@@ -121,7 +121,9 @@ def _sound(made: Preprocess, where: str) -> Preprocess:
         "scale is above 0": not made.scale > 0,
         "std holds no zero": 0 in made.std,
         "mean and std hold one number, or one a channel": not (made.mean and made.std),
-        "label_pattern is a regular expression with one group": not _has_a_group(made.label_pattern),
+        "label_pattern is a regular expression with one group": not _has_a_group(
+            made.label_pattern
+        ),
     }
     for rule, broken in wrong.items():
         if broken:

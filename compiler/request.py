@@ -1,0 +1,119 @@
+"""What is to be built, once the caller's options, the model card and the profile are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mcompile import registry, targets
+from mcompile.backend import Backend
+from mcompile.errors import SamplesError, TargetError, UsageError
+from mcompile.frontend import CaptureOptions, parse_input
+from mcompile.names import nearest
+from mcompile.options import Options, with_card
+from mcompile.profile import Target
+from mcompile.samples import Preprocess, load_preprocess
+from mcompile.types import Precision
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A build that can begin. `precisions` are the forms to make, the wanted one first.
+
+    `because` says why the wanted one is not what was requested; `choose` that the best is to be
+    handed over rather than the first.
+    """
+
+    source: object
+    options: Options
+    card: Mapping[str, str]
+    target: Target
+    backend: Backend
+    requested: Precision
+    precisions: tuple[Precision, ...]
+    because: str = ""
+    choose: bool = False
+
+    @property
+    def capture(self) -> CaptureOptions:
+        """How the frontend is to read the source."""
+        given, runtime = self.options, self.target.runtime
+        return CaptureOptions(
+            inputs=tuple(parse_input(text) for text in given.inputs),
+            arch=given.arch,
+            arch_args=given.arch_args,
+            trust_code=given.trust_code,
+            opset=runtime.max_opset,
+        )
+
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How a picture becomes an input, where that was said."""
+        given = self.options.preprocess
+        return None if given in (None, "") else load_preprocess(given)
+
+
+def resolve(source: object, given: Options) -> Request:
+    """The request; raises before anything slow begins when it cannot be met.
+
+    `TargetError` for the target and its precisions, `BackendMissing` for its runtime,
+    `SamplesError` for INT8 without calibration data.
+    """
+    options, card = with_card(source, given)
+    if not options.target:
+        raise UsageError("no target was named", fix="--target NAME; `mcompile targets` lists them")
+    target = targets.load(options.target, options.scenario, options.budgets)
+    backend = registry.backend(target.backend)
+    choose = options.precision == AUTO
+    requested = _best(target, options) if choose else _precision(options.precision, target)
+    built, because = targets.effective(target, requested, options.strict)
+    if built not in backend.precisions:
+        raise TargetError(
+            f"{backend.name} cannot be given {built.value}",
+            where=f"target {target.name}",
+            fix="--precision " + " or ".join(p.value for p in Precision if p in backend.precisions),
+        )
+    if built is Precision.INT8 and options.calibration in (None, ""):
+        raise SamplesError(
+            "int8 needs calibration data, and none was given",
+            where=f"--precision {built.value}",
+            fix="--calibration SOURCE, `calibration` in the model card, or --precision int8-dynamic",
+        )
+    beside = () if built is Precision.FP32 else (Precision.FP32,)
+    return Request(
+        source, options, card, target, backend, requested, (built, *beside), because, choose
+    )
+
+
+def as_target(request: Request, precision: Precision) -> Target:
+    """The target as a backend is to see it when it builds that precision."""
+    return replace(request.target, precision=precision)
+
+
+def name_of(source: object) -> str:
+    """What a source is called in a report and in the command that is recorded."""
+    if isinstance(source, str | Path):
+        return Path(source).name
+    return type(source).__name__
+
+
+def _best(target: Target, options: Options) -> Precision:
+    legal = target.legality[Precision.INT8].status in ("native", "emulated")
+    calibrated = options.calibration not in (None, "")
+    return Precision.INT8 if legal and calibrated else target.precision
+
+
+def _precision(text: str, target: Target) -> Precision:
+    if not text:
+        return target.precision
+    known = [p.value for p in Precision]
+    if text not in known:
+        raise UsageError(
+            f"{text} is not a precision",
+            where="--precision",
+            fix=nearest(text, known, ", ".join([*known, AUTO])),
+        )
+    return Precision(text)
