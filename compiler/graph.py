@@ -112,6 +112,11 @@ def array(value: ir.Value | None) -> Array | None:
     return None if tensor is None else tensor.numpy()
 
 
+def sizes(tensor: ir.TensorProtocol) -> ir.Shape:
+    """The shape of a constant, which has no dimension that is free."""
+    return ir.Shape([int(d) for d in tensor.shape.numpy()])
+
+
 def is_constant(value: ir.Value | None) -> bool:
     """Whether the value is an initializer nobody can override (cheap: reads no data)."""
     return value is not None and value.const_value is not None and not value.is_graph_input()
@@ -135,7 +140,7 @@ def initializer(graph: ir.Graph, name: str, data: Array | ir.LazyTensor) -> ir.V
     tensor = data if isinstance(data, ir.LazyTensor) else ir.tensor(_kept(data))
     tensor.name = name
     value = ir.Value(name=name, const_value=tensor)
-    value.dtype, value.shape = tensor.dtype, ir.Shape(tensor.shape)
+    value.dtype, value.shape = tensor.dtype, sizes(tensor)
     graph.initializers.add(value)
     return value
 
@@ -143,7 +148,7 @@ def initializer(graph: ir.Graph, name: str, data: Array | ir.LazyTensor) -> ir.V
 def _kept(data: Array) -> Array:
     """The data where it may stay: mapped from a file when it is large."""
     if data.nbytes < MAPPED_ABOVE or isinstance(data, np.memmap):
-        return np.ascontiguousarray(data) if data.ndim else data
+        return data if data.flags.c_contiguous else data.copy()
     kept = room(data.shape, data.dtype)
     kept[...] = data
     return kept

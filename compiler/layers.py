@@ -57,9 +57,7 @@ def _described(layer: Layer, index: _Index) -> Layer:
     work = _arithmetic(node, index) if _multiplies(layer.op) else None
     if work is None or work.macs is None:
         return replace(layer, sqnr_db=error)
-    return replace(
-        layer, sqnr_db=error, weights_kb=work.weight_bytes / 1e3, macs_m=work.macs / 1e6
-    )
+    return replace(layer, sqnr_db=error, weights_kb=work.weight_bytes / 1e3, macs_m=work.macs / 1e6)
 
 
 def _multiplies(op: str) -> bool:

@@ -18,6 +18,7 @@ import onnx_ir as ir
 import onnxruntime as ort
 
 from mcompile.errors import SourceError
+from mcompile.graph import sizes
 from mcompile.types import Array, Feeds, Program
 
 _INLINE_BELOW = 1024
@@ -84,13 +85,13 @@ class Oracle:
             self._weights[name] = ort.OrtValue.ortvalue_from_numpy(data)
             del graph.initializers[name]
             if not value.is_graph_input():
-                value.dtype, value.shape = tensor.dtype, ir.Shape(tensor.shape)
+                value.dtype, value.shape = tensor.dtype, sizes(tensor)
                 value.const_value = None
                 graph.inputs.append(value)
         known = {v.name for v in graph.outputs}
         inner = {v.name: v for node in graph for v in node.outputs}
         graph.outputs.extend(inner[n] for n in self._names if n not in known)
-        return ir.to_proto(model).SerializeToString()
+        return bytes(ir.to_proto(model).SerializeToString())
 
 
 def _plain(dtype: ir.DataType) -> bool:

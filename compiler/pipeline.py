@@ -1,6 +1,6 @@
 """The order of a build. No other file knows it.
 
-    capture -> optimize (verified) -> quantize -> lower -> measure -> validate -> hand over
+capture -> optimize (verified) -> quantize -> lower -> measure -> validate -> hand over
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from mcompile import graph, registry, rules, verify
 from mcompile.artifact import claim
 from mcompile.errors import UsageError
 from mcompile.frontend import capture
+from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
+from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric, find
 from mcompile.measure.trial import Effort, Trial, measure
 from mcompile.names import nearest
 from mcompile.options import Options
 from mcompile.oracle import Oracle
-from mcompile.outcome import Form, Outcome, handed_over
+from mcompile.outcome import Form, Outcome
 from mcompile.quantize import Ranges, dynamic, insert, observe, plan
 from mcompile.record import Log, Report
 from mcompile.reference import random_feeds, reference
@@ -54,7 +56,8 @@ def build(
         seen, metric = evaluation or _noise(captured), _metric(request, evaluation)
         trials = _measure(request, captured, forms, seen, metric, journal)
         outcome = Outcome(request, captured, forms, trials, seen, metric, log, ranges)
-        report = handed_over(outcome, journal, folder, out)
+        report = judged(outcome, journal, out)
+        hand_over(outcome, report, folder)
         finish(report, folder)
     return report
 

@@ -7,7 +7,7 @@ import copy
 import re
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ from mcompile import graph
 from mcompile.errors import SourceError
 from mcompile.frontend.conform import conform
 from mcompile.frontend.examples import arrange, ports, tensors
-from mcompile.frontend.options import CaptureOptions
+from mcompile.frontend.options import CaptureOptions, show
 from mcompile.frontend.runtime import first_line, quiet
-from mcompile.types import Program
+from mcompile.types import Port, Program
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +39,7 @@ def from_module(module: torch.nn.Module, options: CaptureOptions) -> Program:
     """
     import torch
 
-    label = options.name
-    inputs = ports(options, label)
+    inputs = ports(options, options.name)
     module = _on_cpu(module)
     values = tensors(inputs, options.examples)
     args, kwargs, free = arrange(module, inputs, values)
@@ -49,27 +48,25 @@ def from_module(module: torch.nn.Module, options: CaptureOptions) -> Program:
             lambda: torch.onnx.export(
                 module, args, kwargs=kwargs, dynamic_shapes=free, **_settings(options)
             ),
-            label,
+            _with(options.name, inputs),
         ).model
-    return conform(graph.program(label, model), inputs, rename=True)
+    return conform(graph.program(options.name, model), inputs, rename=True)
 
 
 def from_exported(exported: torch.export.ExportedProgram, options: CaptureOptions) -> Program:
     """An exported program as a program; its shapes are its own, `inputs` may fix and name them."""
     import torch
 
-    label = options.name
     settings = _settings(options)
-    model = _guarded(lambda: torch.onnx.export(exported, (), **settings), label).model
-    return conform(graph.program(label, model), options.inputs, rename=True)
+    model = _guarded(lambda: torch.onnx.export(exported, (), **settings), options.name).model
+    return conform(graph.program(options.name, model), options.inputs, rename=True)
 
 
 def from_script(script: torch.jit.ScriptModule, options: CaptureOptions) -> Program:
     """A TorchScript module as a program, by the exporter that reads TorchScript."""
     import torch
 
-    label = options.name
-    inputs = ports(options, label)
+    inputs = ports(options, options.name)
     values = tensors(inputs, options.examples)
     schema = script._c._get_method("forward").schema
     own = [a.name for a in schema.arguments[1:]][: len(inputs)]
@@ -90,11 +87,11 @@ def from_script(script: torch.jit.ScriptModule, options: CaptureOptions) -> Prog
                 input_names=names,
                 dynamic_axes=free,
             ),
-            label,
+            _with(options.name, inputs),
         )
         model = ir.from_proto(onnx.load(written))
     _name_outputs(model.graph)
-    return conform(graph.program(label, model), inputs, rename=True)
+    return conform(graph.program(options.name, model), inputs, rename=True)
 
 
 def _name_outputs(scope: ir.Graph) -> None:
@@ -110,6 +107,10 @@ def _opset(options: CaptureOptions) -> int:
 
 def _settings(options: CaptureOptions) -> dict[str, Any]:
     return {"dynamo": True, "optimize": True, "verbose": False, "opset_version": _opset(options)}
+
+
+def _with(name: str, inputs: Sequence[Port]) -> str:
+    return f"{name} with {' '.join(show(p) for p in inputs)}"
 
 
 def _guarded(run: Callable[[], Any], label: str) -> Any:

@@ -54,6 +54,8 @@ def refused(members: Members, label: str) -> Iterator[str]:
         lower = name.lower()
         if "aotinductor/" in lower:
             yield f"{name} (compiled code)"
+        elif re.search(r"(^|/)(custom|opaque)_obj_", lower):
+            yield f"{name} (a pickled object)"
         elif re.search(r"(^|/)extra(_files)?/", lower):
             continue
         elif lower.endswith(".pt"):

@@ -18,6 +18,7 @@ from mcompile.frontend.options import CaptureOptions
 from mcompile.types import Program
 
 _HEAD = 4096
+_END = 22
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,20 @@ def _is_reference(text: str) -> bool:
 
 def _members(path: Path) -> frozenset[str]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            file.seek(-_END, os.SEEK_END)
+            # `zipfile` makes do with an archive found inside a member of one that was cut off.
+            whole = file.read(4) == b"PK\x05\x06"
+            starts = [info.header_offset for info in archive.infolist()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        names, whole, starts = [], False, []
+    if not whole or (starts and min(starts) != 0):
         raise SourceError(
             "this zip archive is truncated or damaged",
             where=str(path),
             fix="download or save the model again, and compare its size with the original",
-        ) from error
+        )
     return frozenset(n.partition("/")[2] if "/" in n else n for n in names)
 
 

@@ -64,9 +64,11 @@ def tensors_only(trusted: bool = False) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line that says something in the innermost cause, without terminal colours."""
+    """The first sentence of the innermost cause, without terminal colours or line breaks."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line), type(error).__name__)[:300]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # A line that ends in a colon announces what the next one says.
+    said = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    return (said or type(error).__name__)[:300]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,8 +75,7 @@ class Machine:
             return f"it is {self.arch}, not {_arch(device.arch)}"
         if (device.isa or device.isa_without) and not self.isa:
             return "its instruction set is not known"
-        missing = [name for name in device.isa if not self._has(name)]
-        if missing:
+        if missing := self.lacks(device.isa):
             return f"it has no {', '.join(missing)}"
         surplus = [name for name in device.isa_without if self._has(name)]
         if surplus:
@@ -85,6 +84,10 @@ class Machine:
         if wanted is not None and wanted != self.compute_capability:
             return f"it has no GPU of compute capability {wanted}"
         return ""
+
+    def lacks(self, isa: Iterable[str]) -> tuple[str, ...]:
+        """Those of the instruction sets that this machine has not, whatever their spelling."""
+        return tuple(name for name in isa if not self._has(name))
 
     def _has(self, name: str) -> bool:
         return bool(_FAMILIES.get(name.lower(), frozenset({_flag(name)})) & self.isa)

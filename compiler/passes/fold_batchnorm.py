@@ -61,12 +61,11 @@ class FoldBatchNorm(Rule[Folded]):
 
     def _training(self, node: ir.Node) -> str:
         """Why the norm is not a fixed affine map, in words; empty when it is."""
+        untested = self.opset < 7 and not graph.integer(node, "is_test", 0)
+        if graph.integer(node, "training_mode", 0) or untested:
+            return "the norm is in training mode"
         if any(v.uses() or v.is_graph_output() for v in node.outputs[1:]):
             return "its running statistics are read"
-        if graph.integer(node, "training_mode", 0):
-            return "the norm is in training mode"
-        if self.opset < 7 and not graph.integer(node, "is_test", 0):
-            return "the norm is in training mode"
         return "" if graph.integer(node, "spatial", 1) else "it norms each position on its own"
 
 
@@ -103,7 +102,7 @@ def _known(value: ir.Value | None) -> Array:
 
 def _affine(norm: ir.Node) -> tuple[Array, Array]:
     gamma, beta, mean, variance = (_known(v).astype(np.float64) for v in norm.inputs[1:5])
-    epsilon = norm.attributes.get_float("epsilon", 1e-5)
+    epsilon = np.float32(norm.attributes.get_float("epsilon", 1e-5))
     with np.errstate(all="ignore"):
         scale = gamma / np.sqrt(variance + epsilon)
         return scale, beta - mean * scale

@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.graph import clone, constant, is_constant, name_of, program, replace
+from mcompile.errors import Broken
+from mcompile.graph import clone, constant, is_constant, name_of, program, replace, sizes
 from mcompile.quantize.plan import is_plain_gemm
 from mcompile.quantize.weights import encode, scales
 from mcompile.types import Program, QParams, QuantPlan, Scheme
@@ -55,11 +56,12 @@ def _reason_to_leave(node: ir.Node) -> str:
 def _rewrite(graph: ir.Graph, node: ir.Node, scheme: Scheme) -> QParams:
     weight, data = node.inputs[1], node.inputs[0]
     tensor = weight.const_value if weight is not None else None
-    assert tensor is not None and data is not None
+    if tensor is None or data is None:
+        raise Broken("a linear layer without data or weight", where=node.name or node.op_type)
     name, out = name_of(weight), name_of(node.outputs[0])
     params = scales(node, tensor.numpy(), scheme)
     turned = node.op_type == "Gemm" and node.attributes.get_int("transB", 0) == 1
-    shape = ir.Shape(tuple(tensor.shape)[::-1] if turned else tensor.shape)
+    shape = ir.Shape([*sizes(tensor)][::-1]) if turned else sizes(tensor)
     codes = ir.LazyTensor(partial(_encoded, tensor, params, turned), ir.DataType.INT8, shape)
     stored = constant(graph, f"{name}.integer", codes)
     scale = constant(graph, f"{name}.scale", np.atleast_1d(params.scale))
@@ -74,7 +76,7 @@ def _rewrite(graph: ir.Graph, node: ir.Node, scheme: Scheme) -> QParams:
     if len(node.inputs) > 2 and node.inputs[2] is not None:
         made.append(ir.node("Add", [made[-1].outputs[0], node.inputs[2]], name=f"{out}.bias"))
     last = made[-1].outputs[0]
-    last.dtype, last.shape = node.outputs[0].dtype, node.outputs[0].shape
+    last.type, last.shape = node.outputs[0].type, node.outputs[0].shape
     graph.insert_before(node, made)
     replace(node.outputs[0], last)
     graph.remove(node, safe=True)
@@ -82,6 +84,6 @@ def _rewrite(graph: ir.Graph, node: ir.Node, scheme: Scheme) -> QParams:
     return params
 
 
-def _encoded(tensor: ir.TensorProtocol, params: QParams, turned: bool) -> ir.Tensor:
+def _encoded(tensor: ir.TensorProtocol, params: QParams, turned: bool) -> ir.TensorProtocol:
     codes = encode(tensor.numpy(), params)
     return ir.tensor(np.ascontiguousarray(codes.T) if turned else codes)

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.graph import array, clone, constant, fresh, name_of, naming, program, values
+from mcompile.graph import array, clone, constant, fresh, name_of, naming, program, sizes, values
 from mcompile.quantize.weights import encode
 from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 
@@ -76,9 +76,9 @@ def _insert_pair(
     scale = constant(graph, f"{name}.scale", np.asarray(params.scale, np.float32))
     zero = constant(graph, f"{name}.zero_point", np.asarray(params.zero_point, params.dtype))
     coded = _append(graph, "QuantizeLinear", [value, scale, zero], f"{name}.integer")
-    coded.dtype, coded.shape = zero.dtype, value.shape
+    coded.type, coded.shape = zero.type, value.shape
     real = _append(graph, "DequantizeLinear", [coded, scale, zero], f"{name}.real")
-    real.dtype, real.shape = value.dtype, value.shape
+    real.type, real.shape = value.type, value.shape
     for use in uses:
         use.node.replace_input_with(use.idx, real)
 
@@ -90,7 +90,7 @@ def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan) -> None:
         return
     tensor = weight.const_value
     codes = ir.LazyTensor(
-        partial(_encoded, tensor, params), ir.DataType.INT8, ir.Shape(tensor.shape)
+        partial(_encoded, tensor, params), ir.DataType.INT8, sizes(tensor)
     )
     node.replace_input_with(1, _dequantized(graph, name_of(weight), codes, params))
     values_of_bias = array(bias)
@@ -99,7 +99,7 @@ def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan) -> None:
         node.replace_input_with(2, _dequantized(graph, name_of(bias), integers, parts))
 
 
-def _encoded(tensor: ir.TensorProtocol, params: QParams) -> ir.Tensor:
+def _encoded(tensor: ir.TensorProtocol, params: QParams) -> ir.TensorProtocol:
     return ir.tensor(encode(tensor.numpy(), params))
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcompile.errors import SamplesError
-from mcompile.samples.magic import begins
-from mcompile.samples.source import Chunk, Source, Wanted
+from mcompile.samples.source import Chunk, Source, Wanted, begins
 from mcompile.samples.stacked import header, plan, read, slices
 from mcompile.types import Array
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mcompile.samples.archive import Archive
-from mcompile.samples.magic import begins
-from mcompile.samples.source import Chunk, Source, Wanted
+from mcompile.samples.source import Chunk, Source, Wanted, begins
 from mcompile.samples.stacked import plan, read
 
 

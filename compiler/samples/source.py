@@ -20,6 +20,17 @@ LABELS = "labels"
 """The name under which labels stand beside the inputs, unless an input bears it."""
 
 
+def begins(path: Path, mark: bytes) -> bool:
+    """Whether the file's first bytes are these; `SamplesError` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(mark)) == mark
+    except OSError as error:
+        raise SamplesError(
+            f"this file cannot be read: {error.strerror}", where=str(path), fix="check its owner"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the model takes, how pictures are made to fit it, and where relative names start."""

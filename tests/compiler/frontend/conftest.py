@@ -108,11 +108,10 @@ def bare(value: object, protocol: int = 2) -> bytes:
 @pytest.fixture
 def affine() -> onnx.ModelProto:
     """y = x @ w + b with a free batch size, at opset 17."""
-    model = onnx.parser.parse_model(
+    return onnx.parser.parse_model(
         """<ir_version: 8, opset_import: ["": 17]>
         affine (float[N, 3] x) => (float[N, 2] y)
         <float[3, 2] w = {1, 2, 3, 4, 5, 6}, float[2] b = {1, -1}>
         { m = MatMul(x, w)
           y = Add(m, b) }"""
     )
-    return model

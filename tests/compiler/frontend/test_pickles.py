@@ -23,6 +23,12 @@ def test_code_is_named_whatever_the_protocol(trap, protocol):
     assert any("pathlib" in name or "getattr" in name for name in found)
 
 
+def test_the_trap_would_spring(trap):
+    pickle.loads(pickle.dumps(trap))
+    assert trap.path.exists()
+    trap.path.unlink()
+
+
 def test_names_are_followed_through_the_memo():
     # The second look-up takes its module's name from the memo instead of writing it again.
     data = pickle.dumps([collections.Counter, collections.ChainMap, collections.UserDict], 4)

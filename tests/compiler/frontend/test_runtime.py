@@ -57,4 +57,7 @@ def test_the_first_line_is_the_innermost_cause():
     outer = RuntimeError("a long story")
     outer.__cause__ = ValueError("\n\x1b[31mthe reason\x1b[0m\nmore")
     assert runtime.first_line(outer) == "the reason"
+    assert (
+        runtime.first_line(ValueError("conflicts:\n  - L['x'] is 2")) == "conflicts: - L['x'] is 2"
+    )
     assert runtime.first_line(KeyError()) == "KeyError"

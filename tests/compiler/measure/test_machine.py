@@ -36,6 +36,10 @@ def test_a_machine_is_the_device_where_arch_and_instructions_are(machine, device
     assert reason in told
 
 
+def test_what_is_lacking_is_told_in_the_callers_spelling():
+    assert PI5.lacks(["asimd", "asimddp", "i8mm", "SVE"]) == ("i8mm", "SVE")
+
+
 def test_an_unknown_instruction_set_matches_no_demand():
     blank = Machine("x86_64", frozenset(), "?", 1)
     assert blank.matches(Device("x86_64"))[0]

@@ -7,29 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from mcompile.record import (
-    Applied,
-    GraphRow,
-    Layer,
-    Log,
-    QuantRow,
-    Report,
-    Skipped,
-    Stage,
-    Undone,
-    Variant,
-)
-from mcompile.types import (
-    Artifact,
-    Check,
-    Contract,
-    File,
-    Measured,
-    Port,
-    Precision,
-    Provenance,
-    Verdict,
-)
+from mcompile import record, types
+from mcompile.record import Report, Variant
+from mcompile.types import Check, Measured, Precision, Provenance, Verdict
 
 DEVICE = "x86-64, 2 cores"
 HOSTILE = "<script>alert(1)</script> | a\nb ]]> \x1b[31m {{ 7*7 }} \u202e`_*[x](y)&\"' é漢 @team"
@@ -54,14 +34,9 @@ def _variant(name: str, precision: Precision, figures: dict[str, float], seed: i
         _measured(key, value, units.get(key, "ms"), note=notes.get(key, ""))
         for key, value in figures.items()
     ]
-    rows[2:2] = [
-        _measured("latency_p90_ms", ranked[360], "ms", note="400 runs"),
-        _measured("latency_p95_ms", ranked[380], "ms", note="400 runs"),
-        _measured("latency_p99_ms", ranked[396], "ms", note="400 runs"),
-        _measured("latency_mean_ms", sum(times) / len(times), "ms", note="400 runs"),
-        _measured("latency_min_ms", ranked[0], "ms", note="400 runs"),
-        _measured("latency_max_ms", ranked[-1], "ms", note="400 runs"),
-    ]
+    found = {f"p{q}": ranked[4 * q] for q in (90, 95, 99)}
+    found |= {"mean": sum(times) / len(times), "min": ranked[0], "max": ranked[-1]}
+    rows[2:2] = [_measured(f"latency_{k}_ms", v, "ms", note="400 runs") for k, v in found.items()]
     if precision is Precision.INT8:
         rows.append(
             _measured("agreement", 95.0, "%", provenance=Provenance.SIMULATED, note="20 samples")
@@ -73,20 +48,9 @@ def _variant(name: str, precision: Precision, figures: dict[str, float], seed: i
 
 
 def _variants() -> tuple[Variant, ...]:
-    int8 = {
-        "size_mb": 4.92,
-        "latency_p50_ms": 8.31,
-        "throughput_qps": 131.0,
-        "memory_peak_mb": 61.4,
-        "accuracy": 85.0,
-    }
-    fp32 = {
-        "size_mb": 18.58,
-        "latency_p50_ms": 12.9,
-        "throughput_qps": 81.0,
-        "memory_peak_mb": 88.0,
-        "accuracy": 90.0,
-    }
+    names = ("size_mb", "latency_p50_ms", "throughput_qps", "memory_peak_mb", "accuracy")
+    int8 = dict(zip(names, (4.92, 8.31, 131.0, 61.4, 85.0), strict=True))
+    fp32 = dict(zip(names, (18.58, 12.9, 81.0, 88.0, 90.0), strict=True))
     return (
         _variant("int8", Precision.INT8, int8, 1),
         _variant("fp32", Precision.FP32, fp32, 2),
@@ -139,13 +103,13 @@ def _checks(variant: Variant) -> tuple[Check, ...]:
     )
 
 
-def _layers() -> tuple[Layer, ...]:
+def _layers() -> tuple[record.Layer, ...]:
     draw = random.Random(3)
     rows = []
     for i in range(55):
         op = ("Conv", "Clip", "Add", "QuantizeLinear")[i % 4 if i else 0]
         rows.append(
-            Layer(
+            record.Layer(
                 name=f"/blocks.{i // 4}/_{op.lower()}_{i}/{op}",
                 op=op,
                 time_ms=draw.expovariate(8.0) + 0.002,
@@ -157,29 +121,31 @@ def _layers() -> tuple[Layer, ...]:
     return tuple(rows)
 
 
-def _nodes(counts: dict[str, int], prefix: str) -> tuple[GraphRow, ...]:
+def _nodes(counts: dict[str, int], prefix: str) -> tuple[record.GraphRow, ...]:
     return tuple(
-        GraphRow(f"{prefix}_{op.lower()}_{i}", op, "1x32x112x112")
+        record.GraphRow(f"{prefix}_{op.lower()}_{i}", op, "1x32x112x112")
         for op, count in counts.items()
         for i in range(count)
     )
 
 
-def _log() -> Log:
-    return Log(
-        applied=tuple(Applied("fold_batch_norm", f"bn_{i}") for i in range(49))
-        + tuple(Applied("drop_identity", f"id_{i}") for i in range(6)),
+def _log() -> record.Log:
+    return record.Log(
+        applied=tuple(record.Applied("fold_batch_norm", f"bn_{i}") for i in range(49))
+        + tuple(record.Applied("drop_identity", f"id_{i}") for i in range(6)),
         skipped=(
-            Skipped("fold_batch_norm", "bn_50", "conv_stem_out has other readers"),
-            Skipped("share_constants", "w_1", "smaller than a pointer"),
+            record.Skipped("fold_batch_norm", "bn_50", "conv_stem_out has other readers"),
+            record.Skipped("share_constants", "w_1", "smaller than a pointer"),
         ),
         undone=(
-            Undone("fold_constants", "slice_2", "outputs differ by 0.12 where 1e-5 is allowed"),
+            record.Undone(
+                "fold_constants", "slice_2", "outputs differ by 0.12 where 1e-5 is allowed"
+            ),
         ),
     )
 
 
-def _stages() -> tuple[Stage, ...]:
+def _stages() -> tuple[record.Stage, ...]:
     rows = (
         ("captured", "104 nodes   18.6 MB   opset 20", 6.2, 412.0),
         ("folded", "49 batchnorms, 6 identities", 0.3, 430.0),
@@ -188,17 +154,20 @@ def _stages() -> tuple[Stage, ...]:
         ("lowered", "4.9 MB", 0.4, 664.0),
         ("measured", "400 runs, interleaved", 12.4, 702.0),
     )
-    return tuple(Stage(n, s, t, t * 1.7, p) for n, s, t, p in rows)
+    return tuple(record.Stage(n, s, t, t * 1.7, p) for n, s, t, p in rows)
 
 
-def _artifact() -> Artifact:
-    return Artifact(
+def _artifact() -> types.Artifact:
+    return types.Artifact(
         "onnxruntime",
         Precision.INT8,
-        (File("model.onnx", "3f" * 32, 4_920_113), File("labels.txt", "a1" * 32, 10_472)),
-        (Port("image", "float32", ("N", 3, 224, 224)),),
-        (Port("scores", "float32", ("N", 1000)),),
-        Contract("onnxruntime", ">=1.20", "x86_64", ("avx2",), 20),
+        (
+            types.File("model.onnx", "3f" * 32, 4_920_113),
+            types.File("labels.txt", "a1" * 32, 10_472),
+        ),
+        (types.Port("image", "float32", ("N", 3, 224, 224)),),
+        (types.Port("scores", "float32", ("N", 1000)),),
+        types.Contract("onnxruntime", ">=1.20", "x86_64", ("avx2",), 20),
         {"onnxruntime": "1.22.0", "mcompile": "0.1.0"},
     )
 
@@ -227,7 +196,7 @@ def sample() -> Report:
         stages=_stages(),
         rules=_log(),
         quantization=tuple(
-            QuantRow(f"conv_{i}_out", "uint8", 0.0235 + i / 1e4, 114, 1, -2.7, 3.3)
+            record.QuantRow(f"conv_{i}_out", "uint8", 0.0235 + i / 1e4, 114, 1, -2.7, 3.3)
             for i in range(60)
         ),
         left_float={"scores": "leaves the graph", "image": "enters the graph"},
@@ -255,20 +224,20 @@ def hostile(sample: Report) -> Report:
         warnings=(HOSTILE,),
         checks=(replace(check, name=HOSTILE, because=HOSTILE, advice=HOSTILE), *sample.checks),
         variants=tuple(replace(v, name=HOSTILE) for v in sample.variants),
-        stages=(Stage(HOSTILE, HOSTILE, 1.0, 1.0, 1.0),),
-        rules=Log(
-            (Applied(HOSTILE, HOSTILE),),
-            (Skipped(HOSTILE, HOSTILE, HOSTILE),),
-            (Undone(HOSTILE, HOSTILE, HOSTILE),),
+        stages=(record.Stage(HOSTILE, HOSTILE, 1.0, 1.0, 1.0),),
+        rules=record.Log(
+            (record.Applied(HOSTILE, HOSTILE),),
+            (record.Skipped(HOSTILE, HOSTILE, HOSTILE),),
+            (record.Undone(HOSTILE, HOSTILE, HOSTILE),),
         ),
-        quantization=(QuantRow(HOSTILE, HOSTILE, 1.0, 0, 1),),
+        quantization=(record.QuantRow(HOSTILE, HOSTILE, 1.0, 0, 1),),
         left_float={HOSTILE: HOSTILE},
-        layers=(Layer(HOSTILE, HOSTILE, 1.0),),
-        graph_before=(GraphRow(HOSTILE, HOSTILE, HOSTILE),),
-        graph_after=(GraphRow(HOSTILE, HOSTILE, HOSTILE),),
+        layers=(record.Layer(HOSTILE, HOSTILE, 1.0),),
+        graph_before=(record.GraphRow(HOSTILE, HOSTILE, HOSTILE),),
+        graph_after=(record.GraphRow(HOSTILE, HOSTILE, HOSTILE),),
         card={HOSTILE: HOSTILE},
         environment={HOSTILE: HOSTILE},
-        artifact=replace(_artifact(), files=(File(HOSTILE, HOSTILE, 1),)),
+        artifact=replace(_artifact(), files=(types.File(HOSTILE, HOSTILE, 1),)),
     )
 
 

@@ -114,8 +114,6 @@ def test_the_least_report_is_a_page(bare: Report) -> None:
     assert "Nothing was recorded." in words
 
 
-# --- in a browser ---------------------------------------------------------------------------
-
 FRAMES = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <style>body {{ margin: 0 }} iframe {{ border: 0; display: block }}</style>{frames}
 <pre id="seen"></pre>

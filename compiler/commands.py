@@ -1,0 +1,187 @@
+"""What the commands that touch a model or an artifact do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mcompile import graph, pipeline, report
+from mcompile.check import check as check_folder
+from mcompile.errors import ContractError, UsageError
+from mcompile.frontend import CaptureOptions, capture, parse_input
+from mcompile.inspection import Inspection, card
+from mcompile.inspection import inspect as look_into
+from mcompile.options import Options, of, with_card
+from mcompile.record import Log, Report
+from mcompile.report import console, document, figures
+from mcompile.talk import Talk
+from mcompile.types import Verdict
+from mcompile.validate import ALWAYS
+
+_EXIT = {Verdict.PASSED: 0, Verdict.UNPROVEN: 0, Verdict.FAILED: 1}
+
+
+def build(talk: Talk, model: str, given: Mapping[str, Any]) -> int:
+    """Build, print the report, and return 1 when a budget failed."""
+    options = _options(given)
+    with talk.progress() as watch:
+        made = pipeline.build(model, options, report.write, watch)
+    if talk.json:
+        talk.document(document.dump(made))
+    elif talk.quiet:
+        talk.say(f"{made.verdict.value}  {made.folder}")
+    else:
+        console.show(made, talk.console(), talk.verbose)
+    return _EXIT[made.verdict]
+
+
+def optimize(talk: Talk, model: str, given: Mapping[str, Any], out: str) -> int:
+    """Write the optimized model to `out`, whole or not at all, and print the rule log."""
+    options, _ = with_card(model, _options(given))
+    with talk.progress() as watch:
+        watch("captured")
+        program = capture(model, _capture(options))
+        watch("optimized")
+        better, log = pipeline.optimize(program, options.skip)
+        _save(better, Path(out))
+    before, after = (p.graph.graph.num_nodes() for p in (program, better))
+    if talk.json:
+        talk.document({"out": out, "nodes_before": before, "nodes_after": after, "rules": log})
+    elif not talk.quiet:
+        talk.say(*_told(log, talk.verbose), f"{before} -> {after} nodes   {out}")
+    return 0
+
+
+def inspect(talk: Talk, model: str, given: Mapping[str, Any], write_card: bool) -> int:
+    """Print what the model is and what the targets would make of it."""
+    with talk.progress() as watch:
+        watch("captured")
+        found = look_into(model, _options(given))
+    if write_card:
+        path = Path(model).with_suffix(".toml")
+        if path.exists():
+            raise UsageError("there is a model card already", where=str(path), fix="edit it")
+        path.write_text(card(found), encoding="utf-8")
+        talk.note(f"wrote {path}")
+    if talk.json:
+        talk.document(found)
+    else:
+        talk.say(*_described(found, talk.verbose))
+    return 0
+
+
+def check(talk: Talk, folder: str, threads: int | None) -> int:
+    """Print whether the artifact still holds, and return 1 when a budget or golden output fails."""
+    recorded = _report(Path(folder)).checks
+    always = {row.metric for row in ALWAYS}
+    with talk.progress() as watch:
+        watch("checking the artifact")
+        found = check_folder(Path(folder), recorded, threads)
+    if talk.json:
+        talk.document(found)
+        return _EXIT[found.verdict]
+    talk.say("files          whole, hashes as recorded", "contract       this machine fits")
+    for row in found.checks:
+        if talk.verbose or row.name not in always:
+            value = figures.found(row.measured) if row.measured else "not measured"
+            talk.say(f"{row.name:24} {value:>20}   {row.verdict.value:8} {row.because}".rstrip())
+    talk.say(f"{found.verdict.value}: {folder}")
+    return _EXIT[found.verdict]
+
+
+def compare(talk: Talk, folders: Sequence[str]) -> int:
+    """Print artifacts side by side."""
+    reports = [_report(Path(folder)) for folder in folders]
+    if len(reports) < 2:
+        raise UsageError("one artifact cannot be compared", fix="mcompile compare DIR DIR...")
+    if talk.json:
+        talk.document(console.contest(reports))
+    else:
+        console.compare(reports, talk.console())
+    return 0
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    """The options behind the words of a command line."""
+    known = {k: v for k, v in given.items() if v not in (None, "", [])}
+    if "arch_args" in known:
+        try:
+            known["arch_args"] = json.loads(known["arch_args"])
+        except json.JSONDecodeError as error:
+            raise UsageError(
+                f"not JSON: {error}", where="--arch-args", fix="""for example '{"width": 1.0}'"""
+            ) from error
+        if not isinstance(known["arch_args"], dict):
+            raise UsageError("not a JSON object", where="--arch-args", fix='{"name": value}')
+    return of(known)
+
+
+def _capture(options: Options) -> CaptureOptions:
+    return CaptureOptions(
+        inputs=tuple(parse_input(text) for text in options.inputs),
+        arch=options.arch,
+        arch_args=options.arch_args,
+        trust_code=options.trust_code,
+    )
+
+
+def _save(program: Any, out: Path) -> None:
+    """Write beside, then rename: a model that is there is never half of one."""
+    place = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        place.mkdir(parents=True)
+        graph.save(program, place / out.name)
+        for made in sorted(place.iterdir(), key=lambda p: p.name == out.name):
+            os.replace(made, out.parent / made.name)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            where=str(out),
+            fix="choose another file with -o",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            for left in place.iterdir():
+                left.unlink()
+            place.rmdir()
+
+
+def _report(folder: Path) -> Report:
+    try:
+        return document.load((folder / "report.json").read_bytes())
+    except OSError as error:
+        raise ContractError(
+            "no report.json can be read here: this is not an artifact",
+            where=str(folder),
+            fix="give the folder that a build wrote",
+        ) from error
+
+
+def _told(log: Log, verbose: bool) -> list[str]:
+    lines = [f"applied  {a.rule}  at {a.node}" for a in log.applied] if verbose else []
+    lines += [f"skipped  {s.rule}  at {s.node}: {s.reason}" for s in log.skipped if verbose]
+    lines += [f"undone   {u.rule}  at {u.node}: {u.error}" for u in log.undone]
+    counts: dict[str, int] = {}
+    for made in log.applied:
+        counts[made.rule] = counts.get(made.rule, 0) + 1
+    lines += [f"{rule}: {times}" for rule, times in sorted(counts.items())]
+    return lines
+
+
+def _described(found: Inspection, verbose: bool) -> list[str]:
+    lines = [f"{found.name}: {found.nodes} nodes, opset {found.opset}"]
+    lines += [f"  in   {p.name}  {p.dtype}{list(p.shape)}" for p in found.inputs]
+    lines += [f"  out  {p.name}  {p.dtype}{list(p.shape)}" for p in found.outputs]
+    lines += [f"  {figures.label(m.name):22} {figures.found(m)}" for m in found.figures]
+    lines += ["", "  ops  " + "  ".join(f"{op} {n}" for op, n in found.ops.items()), ""]
+    for each in found.outlook:
+        latency = figures.found(each.latency_p50_ms) if each.latency_p50_ms else "no prediction"
+        here = "" if each.available else "its backend is not part of this version"
+        lines.append(f"  {each.target:18} {each.precision.value:5} {latency:>18}  {here}".rstrip())
+        lines += [f"      refuses: {why}" for why in each.refuses]
+    return lines

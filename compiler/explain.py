@@ -1,0 +1,80 @@
+"""What a name in a report, an error or a profile means: its own documentation."""
+
+from __future__ import annotations
+
+import inspect
+
+from mcompile import errors, targets
+from mcompile.errors import CompileError, UsageError
+from mcompile.listing import described
+from mcompile.names import nearest
+from mcompile.talk import Talk
+
+
+def explain(talk: Talk, name: str) -> int:
+    """Print what the name means; raises `UsageError` with the nearest known names otherwise."""
+    for look in (_target, _error, _budget, _metric, _rule):
+        if text := look(name):
+            if talk.json:
+                talk.document({"name": name, "text": text})
+            else:
+                talk.say(text)
+            return 0
+    raise UsageError(f"nothing here is called {name}", fix=nearest(name, _known()))
+
+
+def _target(name: str) -> str:
+    return "\n".join(described(targets.load(name))) if name in targets.names() else ""
+
+
+def _errors() -> dict[str, type[CompileError]]:
+    kinds = (k for _, k in inspect.getmembers(errors, inspect.isclass))
+    return {k.__name__: k for k in kinds if issubclass(k, CompileError) and k is not CompileError}
+
+
+def _error(name: str) -> str:
+    kind = _errors().get(name)
+    if kind is None:
+        return ""
+    return f"{name} (exit code {kind.code})\n\n{inspect.cleandoc(kind.__doc__ or '')}"
+
+
+def _budget(name: str) -> str:
+    from mcompile.validate import ALWAYS, ROWS
+
+    row = next((r for r in (*ROWS, *ALWAYS) if name in (r.budget, r.metric) and name), None)
+    if row is None:
+        return ""
+    kind = "a budget" if row.budget else "a check that is always on"
+    side = "at most" if row.at_most else "at least"
+    return (
+        f"{row.budget or row.metric}: {kind}\n\n"
+        f"{row.metric} must be {side} the limit; unit: {row.unit or 'none'}.\n"
+        f"When it fails: {row.advice}."
+    )
+
+
+def _metric(name: str) -> str:
+    from mcompile.measure.accuracy import METRICS
+
+    metric = METRICS.get(name)
+    if metric is None:
+        return ""
+    side = "higher is better" if metric.higher_is_better else "lower is better"
+    return f"{name}: a task metric\n\nThe mean over the evaluation data, {metric.unit or 'no unit'}; {side}."
+
+
+def _rule(name: str) -> str:
+    from mcompile import registry
+
+    rule = next((r for r in registry.rules() if r.name == name), None)
+    return f"{name}: a rule of phase {rule.phase.value}\n\n{rule.explain()}" if rule else ""
+
+
+def _known() -> list[str]:
+    from mcompile import registry
+    from mcompile.measure.accuracy import METRICS
+    from mcompile.validate import ALWAYS, ROWS
+
+    rows = [r.budget or r.metric for r in (*ROWS, *ALWAYS)]
+    return [*targets.names(), *_errors(), *rows, *METRICS, *(r.name for r in registry.rules())]

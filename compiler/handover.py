@@ -1,0 +1,85 @@
+"""Puts the chosen form in place: its files, golden cases, and the manifest that tells of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import fields
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+from mcompile import artifact as manifest
+from mcompile.frontend import digest
+from mcompile.oracle import Oracle
+from mcompile.outcome import Form, Outcome
+from mcompile.record import Report
+from mcompile.request import Request, name_of
+from mcompile.types import Feeds
+
+_GOLDEN_CASES = 3
+_SLACK = 2.0
+"""How many times the error seen here a golden output may be off elsewhere: kernels differ."""
+
+
+def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
+    """Put the report's form into `folder` with golden cases and manifest; the other forms go."""
+    form = outcome.forms[report.built]
+    for file in form.artifact.files:
+        place = folder / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (form.folder / file.path).replace(place)
+    cases, tolerance = _golden(outcome, form, folder)
+    for other in outcome.forms.values():
+        shutil.rmtree(other.folder)
+    manifest.write_golden(folder, cases, tolerance)
+    request = outcome.request
+    manifest.write(
+        manifest.Manifest(
+            model=report.model,
+            target=report.target,
+            backend=report.backend,
+            requested=report.requested,
+            built=report.built,
+            artifact=form.artifact,
+            source_sha256=digest(request.source, request.capture),
+            command=_command(request),
+            verdict=report.verdict,
+            because=request.because,
+            tolerance=tolerance,
+            tools={**form.artifact.tools, "mcompile": version("mcompile")},
+            preprocess=_preprocess(request),
+        ),
+        folder,
+    )
+
+
+def _golden(outcome: Outcome, form: Form, folder: Path) -> tuple[list[tuple[Feeds, Feeds]], float]:
+    """A few inputs with the oracle's outputs, and how far off the artifact may be."""
+    oracle, worst = Oracle(outcome.captured), 0.0
+    cases: list[tuple[Feeds, Feeds]] = []
+    with outcome.request.backend.open(form.artifact, folder) as executor:
+        for sample in islice(outcome.samples, _GOLDEN_CASES):
+            wanted = oracle.run(sample.feeds)
+            got = executor.run(sample.feeds)
+            cases.append((sample.feeds, wanted))
+            worst = max(worst, *(manifest.distance(got[n], wanted[n]) for n in wanted))
+    return cases, float(f"{max(_SLACK * worst, 1e-4):.3g}")
+
+
+def _preprocess(request: Request) -> dict[str, object]:
+    how = request.preprocess
+    return {} if how is None else {f.name: getattr(how, f.name) for f in fields(how)}
+
+
+def _command(request: Request) -> tuple[str, ...]:
+    """The command that would build the same again, whoever asked and wherever it was written."""
+    given = request.options
+    words = ["mcompile", name_of(request.source), "--target", given.target]
+    for option in ("precision", "arch", "calibration", "evaluation", "metric", "scenario"):
+        value = getattr(given, option)
+        if isinstance(value, str) and value:
+            words += [f"--{option}", Path(value).name]
+    words += [w for text in given.inputs for w in ("--input", text)]
+    words += [w for text in given.budgets for w in ("--budget", text)]
+    words += [w for text in given.skip for w in ("--skip", text)]
+    return (*words, "--seed", str(given.seed))

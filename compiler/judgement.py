@@ -1,0 +1,198 @@
+"""From what a build measured to its report: which form is handed over, and what is said of it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from mcompile.estimate.cost import cost
+from mcompile.estimate.count import count
+from mcompile.estimate.liveness import peak_activation
+from mcompile.estimate.roofline import predict
+from mcompile.journal import Journal
+from mcompile.layers import described, rows
+from mcompile.measure.comparison import compare, drop
+from mcompile.measure.drift import drift, first_jump
+from mcompile.measure.machine import here
+from mcompile.measure.size import size
+from mcompile.outcome import Form, Outcome
+from mcompile.quantize import Ranges
+from mcompile.record import Layer, QuantRow, Report, Variant
+from mcompile.request import Request
+from mcompile.types import Check, Measured, Precision, Verdict
+from mcompile.validate import validate, verdict
+
+
+def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
+    """The report of the form that is to be handed over."""
+    request = outcome.request
+    with journal.stage("judged") as entry:
+        found = {p: _figures(outcome, form) for p, form in outcome.forms.items()}
+        checks = {p: _checks(outcome, p, found) for p in found}
+        chosen = _choice(outcome, found, checks)
+        form = outcome.forms[chosen]
+        layers, jump = _layers(outcome, form)
+        entry.summary = f"{len(checks[chosen])} checks"
+    order = [chosen, *(p for p in outcome.forms if p is not chosen)]
+    return Report(
+        model=outcome.captured.name,
+        target=request.target.name,
+        backend=request.backend.name,
+        requested=request.requested,
+        built=chosen,
+        verdict=verdict(checks[chosen]),
+        checks=checks[chosen],
+        variants=tuple(Variant(p.value, p, found[p], outcome.trials[p].latency_ms) for p in order),
+        headlines=_headlines(outcome, found, chosen),
+        warnings=_warnings(outcome, form, jump),
+        comparison=_comparison(found, chosen),
+        stages=tuple(journal.stages),
+        rules=outcome.log,
+        quantization=_quantization(form, outcome.ranges),
+        left_float=form.plan.left_float if form.plan else {},
+        layers=layers,
+        graph_before=rows(outcome.captured),
+        graph_after=rows(form.program),
+        card=request.card,
+        environment=_environment(request),
+        artifact=form.artifact,
+        folder=str(out),
+    )
+
+
+def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
+    """Every number of one form: run, counted, predicted for the profile's device, and priced."""
+    target, trial = outcome.request.target, outcome.trials[form.precision]
+    machine, work = here(), count(form.program)
+    measured = machine.stamp(trial.measured, target.device)
+    found = [
+        size(form.artifact, form.folder),
+        *measured,
+        # The integer arithmetic of the profile's device is what ran here: its scheme saw to that.
+        *machine.stamp(trial.arithmetic, target.device, arithmetic=True),
+        *work.figures(),
+        peak_activation(form.program),
+        *predict(work, target.device, form.precision),
+    ]
+    if target.requests_per_day and target.device.usd_per_hour:
+        for rate in (m for m in tuple(found) if m.name == "throughput_qps"):
+            found += cost(target.requests_per_day, rate, target.device.usd_per_hour)
+    return tuple(found)
+
+
+def _checks(
+    outcome: Outcome, precision: Precision, found: Mapping[Precision, Sequence[Measured]]
+) -> tuple[Check, ...]:
+    lost: tuple[Measured, ...] = ()
+    if outcome.metric is not None and precision is not Precision.FP32:
+        lost = drop(found[Precision.FP32], found[precision], outcome.metric)
+    elif outcome.metric is not None:
+        lost = drop(found[precision], found[precision], outcome.metric)
+    return validate(
+        (*found[precision], *lost),
+        outcome.request.target.budgets,
+        precision=precision,
+        require_measured=outcome.request.options.require_measured,
+    )
+
+
+def _choice(
+    outcome: Outcome,
+    found: Mapping[Precision, Sequence[Measured]],
+    checks: Mapping[Precision, Sequence[Check]],
+) -> Precision:
+    """The first form or, where the choice was left to us, the fastest that fails least."""
+    if not outcome.request.choose:
+        return outcome.request.precisions[0]
+
+    def rank(precision: Precision) -> tuple[int, float]:
+        failed = sum(c.verdict is Verdict.FAILED for c in checks[precision])
+        return failed, _value(found[precision], "latency_p50_ms")
+
+    return min(found, key=rank)
+
+
+def _headlines(
+    outcome: Outcome, found: Mapping[Precision, Sequence[Measured]], chosen: Precision
+) -> tuple[str, ...]:
+    lines = [outcome.request.because] if outcome.request.because else []
+    if outcome.request.choose:
+        lines.append(f"auto chose {chosen.value}: the fastest form that failed the fewest checks")
+    floats = found.get(Precision.FP32, ())
+    mine, theirs = (_value(f, "latency_p50_ms") for f in (found[chosen], floats))
+    if chosen is not Precision.FP32 and mine > theirs:
+        lines.append(
+            f"{chosen.value} is slower than fp32 here: {mine:.2f} ms against {theirs:.2f} ms (p50)"
+        )
+    return tuple(lines)
+
+
+def _value(rows_of: Sequence[Measured], name: str) -> float:
+    """The measured figure of that name; infinite where there is none."""
+    measured = (m.value for m in rows_of if m.name == name and m.low is None)
+    return next(measured, float("inf"))
+
+
+def _warnings(outcome: Outcome, form: Form, jump: str) -> tuple[str, ...]:
+    trial, given = outcome.trials[form.precision], outcome.request.options
+    told = list(trial.faults)
+    if trial.vacuous:
+        told.append(trial.vacuous)
+    if outcome.metric is None:
+        told.append(f"no accuracy: {outcome.samples.source} has no labels")
+    if given.calibration not in (None, "") and given.calibration == given.evaluation:
+        told.append(
+            "evaluated on the calibration data: accuracy and agreement flatter the artifact"
+        )
+    if jump:
+        told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
+    told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
+    return tuple(told)
+
+
+def _comparison(
+    found: Mapping[Precision, Sequence[Measured]], chosen: Precision
+) -> tuple[Measured, ...]:
+    floats = found.get(Precision.FP32)
+    return () if floats is None or chosen is Precision.FP32 else compare(floats, found[chosen])
+
+
+def _layers(outcome: Outcome, form: Form) -> tuple[tuple[Layer, ...], str]:
+    error: Mapping[str, float] = {}
+    if form.plan is not None:
+        error = drift(outcome.forms[Precision.FP32].program, form.program, outcome.samples)
+    work = count(form.program)
+    found = described(outcome.trials[form.precision].layers, form.program, work.nodes, error)
+    return found, first_jump(error)
+
+
+def _quantization(form: Form, ranges: Ranges) -> tuple[QuantRow, ...]:
+    if form.plan is None:
+        return ()
+    made = []
+    for name, params in form.plan.tensors.items():
+        held = ranges.get(name)
+        made.append(
+            QuantRow(
+                name, params.dtype, float(np.max(params.scale)), int(np.max(params.zero_point)),
+                int(np.size(params.scale)), held.low if held else None, held.high if held else None,
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def _environment(request: Request) -> dict[str, str]:
+    machine, given = here(), request.options
+    return {
+        "machine": machine.cpu,
+        "cores": str(machine.cores),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "mcompile": version("mcompile"),
+        "seed": str(given.seed),
+        "threads": str(given.threads or "the runtime's default"),
+    }

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+
+from mcompile import graph
+from mcompile.estimate.shapes import elements, nbytes, prepare, shape, stored, weight
+
+QDQ = """<ir_version: 8, opset_import: ["": 17]>
+net (float[1, 4] x) => (float[1, 3] y) {
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    v = DequantizeLinear(w, s, t)
+    m = MatMul(d, v)
+    p = QuantizeLinear(m, s, z)
+    y = DequantizeLinear(p, s, z)
+}"""
+
+WEIGHTS = {
+    "s": np.float32(0.1),
+    "z": np.uint8(128),
+    "t": np.int8(0),
+    "w": np.ones((4, 3), np.int8),
+}
+
+
+def named(program):
+    return {v.name: v for v in graph.values(program.graph.graph)}
+
+
+def test_integers_are_what_is_kept_around_a_product():
+    found = named(prepare(graph.parse(QDQ, WEIGHTS)))
+    assert stored(found["d"]) is found["q"]
+    assert stored(found["m"]) is found["p"]
+    assert (nbytes(found["d"]), nbytes(found["m"]), nbytes(found["x"])) == (4, 3, 16)
+
+
+def test_a_weight_is_found_behind_its_dequantizer():
+    found = named(prepare(graph.parse(QDQ, WEIGHTS)))
+    assert weight(found["v"]) is found["w"]
+    assert weight(found["d"]) is None
+    assert weight(None) is None
+
+
+def test_preparing_leaves_the_program_alone():
+    program = graph.parse(QDQ.replace("[1, 4]", "[N, 4]"), WEIGHTS)
+    before = graph.dims(program.graph.graph.inputs[0])
+    bound = prepare(program, {"N": 6})
+    assert graph.dims(program.graph.graph.inputs[0]) == before
+    assert shape(named(bound)["m"]) == (6, 3)
+
+
+def test_an_open_dimension_has_no_size():
+    found = named(prepare(graph.parse(QDQ.replace("[1, 4]", "[N, 4]"), WEIGHTS)))
+    assert shape(found["x"]) is None
+    assert elements(found["x"]) is None
+    assert nbytes(found["x"]) is None
+
+
+def test_functions_are_looked_into():
+    program = graph.parse(
+        """<ir_version: 10, opset_import: ["": 17, "own": 1]>
+        net (float[2, 3] x) => (float[2, 3] y) { y = own.Twice(x) }
+        <domain: "own", opset_import: ["": 17]>
+        Twice (a) => (b) { b = Add(a, a) }"""
+    )
+    assert [n.op_type for n in prepare(program).graph.graph] == ["Add"]
+    assert [n.op_type for n in program.graph.graph] == ["Twice"]

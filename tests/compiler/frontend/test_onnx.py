@@ -1,0 +1,147 @@
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from onnx import numpy_helper
+
+from mcompile import graph
+from mcompile.errors import SourceError
+from mcompile.frontend.format import look
+from mcompile.frontend.onnx import Onnx
+from mcompile.frontend.options import CaptureOptions
+from mcompile.oracle import Oracle
+from mcompile.types import Port
+
+OPTIONS = CaptureOptions(name="net")
+
+
+def read(model, tmp_path, options=OPTIONS):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
+    assert Onnx().recognizes(look(path))
+    return Onnx().read(look(path), options)
+
+
+def text(body, opset=17):
+    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": {opset}]> {body}')
+
+
+def test_a_file_computes_what_it_says(tmp_path, affine):
+    program = read(affine, tmp_path)
+    assert program.inputs == (Port("x", "float32", ("N", 3)),)
+    y = Oracle(program).run({"x": np.ones((2, 3), np.float32)})["y"]
+    assert y.tolist() == [[10, 11], [10, 11]]
+
+
+def test_inputs_fix_free_dimensions(tmp_path, affine):
+    fixed = CaptureOptions(name="net", inputs=(Port("", "float32", (4, 3)),))
+    program = read(affine, tmp_path, fixed)
+    assert program.inputs[0].shape == (4, 3)
+    assert program.outputs[0].shape == (4, 2)
+
+
+def test_a_model_in_memory_is_a_source_and_stays_as_it_was(affine):
+    for given in (affine, ir.from_proto(affine)):
+        assert Onnx().recognizes(look(given))
+        program = Onnx().read(look(given), OPTIONS)
+        program.graph.graph.name = "changed"
+        assert program.inputs[0].name == "x"
+    assert affine.graph.name == "affine"
+
+
+def test_external_tensors_stay_on_disk(tmp_path, monkeypatch):
+    model = text("g (float[1, 64] x) => (float[1, 64] y) { y = MatMul(x, w) }")
+    weights = np.random.default_rng(0).standard_normal((64, 64), dtype=np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="w.bin")
+    monkeypatch.chdir(tmp_path)
+    program = Onnx().read(look("m.onnx"), OPTIONS)
+    tensor = program.graph.graph.initializers["w"].const_value
+    assert isinstance(tensor, ir.ExternalTensor)
+    monkeypatch.chdir("/")
+    x = np.ones((1, 64), np.float32)
+    y = Oracle(program).run({"x": x})["y"]
+    np.testing.assert_allclose(y, x @ weights, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [3, 20, 100])
+def test_a_truncated_file_is_damaged(tmp_path, affine, size):
+    data = affine.SerializeToString()
+    with pytest.raises(SourceError, match=r"truncated or damaged|has no graph"):
+        read(data[:-size], tmp_path)
+
+
+def test_another_protobuf_is_no_model(tmp_path):
+    with pytest.raises(SourceError, match="it has no graph"):
+        read(onnx.ModelProto(ir_version=8), tmp_path)
+
+
+def test_an_unknown_operator_is_named_with_its_node(tmp_path, affine):
+    affine.graph.node[1].op_type, affine.graph.node[1].name = "Addd", "last"
+    with pytest.raises(SourceError, match="Addd is not an operator of opset 17") as caught:
+        read(affine, tmp_path)
+    assert "node last (Addd)" in caught.value.where
+    affine.graph.node[1].domain = "my.lib"
+    with pytest.raises(SourceError, match=r"my\.lib\.Addd is not an operator of opset none"):
+        read(affine, tmp_path)
+
+
+def test_an_unknown_operator_in_a_branch_is_found(tmp_path):
+    model = text(
+        "g (bool c, float[2] x) => (float[2] y) { y = If (c) <"
+        "then_branch = a () => (float[2] t) { t = Relu(x) },"
+        "else_branch = b () => (float[2] e) { e = Reluu(x) }> }"
+    )
+    with pytest.raises(SourceError, match="Reluu is not an operator"):
+        read(model, tmp_path)
+
+
+def test_an_operator_newer_than_the_opset_is_unknown(tmp_path):
+    model = text("g (float[2] x) => (float[2] y) { y = Gelu(x) }", opset=17)
+    with pytest.raises(SourceError, match="Gelu is not an operator of opset 17"):
+        read(model, tmp_path)
+
+
+def test_a_function_of_the_model_is_known(tmp_path):
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17, "mine": 1]>'
+        " g (float[2] x) => (float[2] y) { y = mine.twice(x) }"
+        ' <domain: "mine", opset_import: ["": 17]> twice (a) => (b) { b = Add(a, a) }'
+    )
+    assert read(model, tmp_path).graph.functions
+
+
+def test_an_invalid_graph_says_why(tmp_path, affine):
+    affine.graph.node[0].input[0] = "nobody"
+    with pytest.raises(SourceError, match="this ONNX model is not valid"):
+        read(affine, tmp_path)
+
+
+def test_sparse_weights_are_refused(tmp_path, affine):
+    affine.graph.sparse_initializer.add().values.name = "s"
+    with pytest.raises(SourceError, match="sparse initializers"):
+        read(affine, tmp_path)
+
+
+def test_a_model_in_memory_without_its_external_data_is_refused(affine):
+    affine.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    with pytest.raises(SourceError, match="external data was not loaded"):
+        Onnx().read(look(affine), OPTIONS)
+
+
+def test_an_old_opset_is_raised_where_that_works(tmp_path):
+    model = text("g (float[1, 4] x) => (float[1, 4] y) { y = Softmax<axis=1>(x) }", opset=11)
+    program = read(model, tmp_path)
+    assert graph.opset(program) == 13
+    x = np.array([[0, 1, 2, 3]], np.float32)
+    y = Oracle(program).run({"x": x})["y"]
+    np.testing.assert_allclose(y, np.exp(x) / np.exp(x).sum(), rtol=1e-6)
+
+
+def test_an_old_opset_is_left_where_it_does_not_work(tmp_path):
+    model = text(
+        "g (float[2, 1, 3] x, float[1, 4, 3] w, float[1, 4, 4] r) => (float[2, 1, 1, 4] y)"
+        "{ y = RNN<hidden_size=4>(x, w, r) }",
+        opset=6,
+    )
+    assert graph.opset(read(model, tmp_path)) == 6

@@ -1,0 +1,223 @@
+"""A build from end to end, on a small net: what it leaves behind, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from mcompile import cli, graph, pipeline
+from mcompile.errors import UsageError
+
+from .conftest import QUICK, program
+
+FILES = {"artifact.json", "golden.npz", "junit.xml", "model.onnx", "report.html", "report.json",
+         "report.md", "report.sarif"}  # fmt: skip
+
+
+def test_the_folder_holds_what_the_contract_says(built):
+    assert {p.name for p in built.folder.iterdir()} == FILES
+
+
+def test_the_artifact_runs_in_plain_onnxruntime(built):
+    session = onnxruntime.InferenceSession(built.folder / "model.onnx")
+    golden = np.load(built.folder / "golden.npz")
+    got = session.run(None, {"x": golden["0.in.x"]})[0]
+    want = golden["0.out.y"]
+    assert np.abs(got - want).max() <= golden["tolerance"] * np.abs(want).max()
+
+
+def test_float_and_int8_stand_side_by_side_with_real_accuracy(built):
+    variants = {v["name"]: v["measured"] for v in built.report["variants"]}
+    assert list(variants) == ["int8", "fp32"]
+    for rows in variants.values():
+        named = {m["name"]: m["value"] for m in rows}
+        assert {"size_mb", "latency_p50_ms", "accuracy", "agreement", "sqnr_db"} <= named.keys()
+    named = {m["name"]: m["value"] for m in variants["fp32"]}
+    assert named["accuracy"] == 100.0
+    assert {m["name"]: m["value"] for m in variants["int8"]}["sqnr_db"] > 20
+
+
+def test_every_number_has_a_provenance(built):
+    for variant in built.report["variants"]:
+        for row in variant["measured"]:
+            assert row["provenance"] in {"measured", "simulated", "predicted", "stated"}
+
+
+def test_stages_are_recorded_in_order(built):
+    assert [s["name"] for s in built.report["stages"]] == [
+        "captured", "optimized", "calibrated", "quantized", "lowered", "measured", "judged",
+    ]  # fmt: skip
+
+
+def test_layers_know_their_error_and_work(built):
+    layers = [x for x in built.report["layers"] if x["op"] == "QLinearConv"]
+    assert len(layers) == 3
+    assert all(x["macs_m"] > 0 and x["sqnr_db"] > 10 for x in layers)
+
+
+def test_a_second_build_is_byte_identical(built, tmp_path):
+    assert cli.run([*built.words, "-o", str(tmp_path), "-q"]) == 0
+    again = tmp_path / built.folder.name
+    for name in ("model.onnx", "golden.npz", "artifact.json"):
+        assert (again / name).read_bytes() == (built.folder / name).read_bytes(), name
+
+
+def test_nothing_of_this_machine_is_in_the_artifact(built):
+    for name in ("model.onnx", "artifact.json"):
+        assert str(built.data).encode() not in (built.folder / name).read_bytes()
+
+
+def test_a_failed_budget_is_kept_marked_and_exits_1(data):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--budget", "size_mb=0.0001"]
+    assert cli.run([*words, *QUICK, "-o", str(data / "out"), "-q"]) == 1
+    folder = data / "out" / "net-cpu-server-fp32"
+    assert json.loads((folder / "artifact.json").read_text())["verdict"] == "failed"
+
+
+def test_require_measured_fails_what_is_unproven(data):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--budget", "power_w=1000"]
+    assert cli.run([*words, *QUICK, "-o", str(data / "out"), "-q"]) == 0
+    words += ["--require-measured", *QUICK, "-o", str(data / "strict"), "-q"]
+    assert cli.run(words) == 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-dynamic"])
+def test_the_other_precisions_build(data, precision):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", precision]
+    assert cli.run([*words, *QUICK, "-o", str(data / "out"), "-q"]) == 0
+    model = onnx.load(data / "out" / f"net-cpu-server-{precision}" / "model.onnx")
+    kinds = {t.data_type for t in model.graph.initializer}
+    expected = {"fp32": 1, "fp16": 10, "int8-dynamic": 3}[precision]
+    assert expected in kinds
+
+
+def test_auto_hands_over_the_fastest_that_fails_least(data):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "auto",
+             "--calibration", str(data / "calibration.npz")]  # fmt: skip
+    assert cli.run([*words, *QUICK, "-o", str(data / "out"), "-q"]) == 0
+    report = json.loads((data / "out" / "net-cpu-server-auto" / "report.json").read_text())
+    p50 = {v["name"]: next(m["value"] for m in v["measured"] if m["name"] == "latency_p50_ms")
+           for v in report["variants"]}  # fmt: skip
+    assert report["built"] == min(p50, key=p50.get)
+    assert "auto chose" in report["headlines"][0]
+
+
+def test_int8_without_calibration_is_refused(data, capsys):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "int8"]
+    assert cli.run([*words, "-o", str(data / "out")]) == 4
+    assert "--calibration SOURCE" in capsys.readouterr().err
+    assert not (data / "out").exists()
+
+
+def test_one_calibration_sample_is_refused(data, capsys):
+    np.savez(data / "one.npz", x=np.zeros((1, 3, 16, 16), np.float32))
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "int8"]
+    assert cli.run([*words, "--calibration", str(data / "one.npz"), "-o", str(data / "o")]) == 4
+    assert "1 sample, and at least 2 are needed" in capsys.readouterr().err
+
+
+def test_evaluating_on_the_calibration_data_is_said(data):
+    same = str(data / "evaluation.npz")
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "int8",
+             "--calibration", same, "--evaluation", same]  # fmt: skip
+    cli.run([*words, *QUICK, "-o", str(data / "out"), "-q"])
+    report = json.loads((data / "out" / "net-cpu-server-int8" / "report.json").read_text())
+    assert any("evaluated on the calibration data" in w for w in report["warnings"])
+
+
+def test_a_target_without_its_backend_exits_5(data, capsys):
+    words = [str(data / "net.onnx"), "--target", "jetson-orin-nano", "--precision", "fp16"]
+    assert cli.run(words) == 5
+    assert "this version has no tensorrt backend" in capsys.readouterr().err
+
+
+def test_strict_refuses_what_would_fall_back(data, capsys):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "bf16", "--strict"]
+    assert cli.run(words) == 2
+    assert "may not be given bf16" in capsys.readouterr().err
+
+
+def test_a_fallback_is_the_first_line_and_in_the_manifest(data, capsys):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "bf16", *QUICK]
+    assert cli.run([*words, "-o", str(data / "out")]) == 0
+    assert "bf16 falls back to fp32" in capsys.readouterr().out
+    manifest = json.loads((data / "out" / "net-cpu-server-fp32" / "artifact.json").read_text())
+    assert (manifest["requested"], manifest["built"]) == ("bf16", "fp32")
+    assert manifest["because"]
+
+
+def test_a_build_that_is_killed_leaves_the_earlier_artifact(built, tmp_path):
+    assert cli.run([*built.words, "-o", str(tmp_path), "-q"]) == 0
+    folder = tmp_path / built.folder.name
+    before = (folder / "artifact.json").read_bytes()
+    code = f"""
+import os, signal, sys
+from mcompile import cli, pipeline
+def die(*rest): os.kill(os.getpid(), signal.SIGKILL)
+pipeline.hand_over = die
+cli.main({[*built.words, "-o", str(tmp_path), "-q"]!r})
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert (folder / "artifact.json").read_bytes() == before
+    assert {p.name for p in folder.iterdir()} == FILES
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == [folder.name]
+
+
+def test_optimize_refuses_an_unknown_rule_with_the_nearest():
+    with pytest.raises(UsageError, match="fold_batchnrm is not a rule") as caught:
+        pipeline.optimize(program(), skip=["fold_batchnrm"])
+    assert "fold_batchnorm" in caught.value.fix
+
+
+def test_optimize_leaves_the_given_program_as_it_was():
+    given = program()
+    before = [n.op_type for n in given.graph.graph]
+    pipeline.optimize(given)
+    assert [n.op_type for n in given.graph.graph] == before
+
+
+def test_a_card_beside_the_model_makes_a_whole_command(data):
+    (data / "net.toml").write_text(
+        'calibration = "calibration.npz"\nevaluation = "evaluation.npz"\n'
+        "[budgets]\nlatency_p50_ms = 1000\n"
+    )
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "int8", *QUICK]
+    assert cli.run([*words, "-o", str(data / "out"), "-q"]) == 0
+    report = json.loads((data / "out" / "net-cpu-server-int8" / "report.json").read_text())
+    assert set(report["card"]) == {"calibration", "evaluation", "budgets"}
+    assert "latency_p50_ms" in {c["name"] for c in report["checks"]}
+
+
+def test_a_dynamic_batch_is_measured_at_the_batch_asked_for(tmp_path):
+    made = graph.parse(
+        """<ir_version: 9, opset_import: ["": 17]>
+        net (float[n,4] x) => (float[n,3] y) { y = MatMul(x, w) }""",
+        {"w": np.ones((4, 3), np.float32)},
+    )
+    graph.save(made, tmp_path / "dyn.onnx")
+    words = [str(tmp_path / "dyn.onnx"), "--target", "cpu-server", "--batch", "8", *QUICK]
+    assert cli.run([*words, "-o", str(tmp_path / "out"), "-q"]) == 0
+    text = (tmp_path / "out" / "dyn-cpu-server-fp32" / "report.json").read_text()
+    rows = json.loads(text)["variants"][0]["measured"]
+    assert any(m["name"] == "throughput_qps" and "batch 8" in m["note"] for m in rows)
+
+
+def test_the_output_folder_may_not_be_a_file(data, capsys):
+    (data / "out").write_text("mine")
+    words = [str(data / "net.onnx"), "--target", "cpu-server", *QUICK, "-o", str(data / "out")]
+    assert cli.run(words) == 2
+    assert (data / "out").read_text() == "mine"
+    assert "error:" in capsys.readouterr().err
+
+
+def test_the_shared_build_was_not_touched(built: object) -> None:
+    assert {p.name for p in Path(built.folder).iterdir()} == FILES
