@@ -156,10 +156,7 @@ def _kept(data: Array) -> Array:
 
 @contextmanager
 def naming(model: ir.Model) -> Iterator[None]:
-    """Within it `fresh` remembers the names of the model, and costs no walk through the graph.
-
-    Whoever makes a value here asks `fresh` for its name.
-    """
+    """Within it `fresh` walks no graph but remembers: whoever makes a value asks it for a name."""
     graphs = (model.graph, *model.graph.subgraphs())
     _taken.update(dict.fromkeys(graphs, _names(model.graph)))
     try:
@@ -204,10 +201,8 @@ def is_dead(node: ir.Node) -> bool:
 
 
 def hindrance(old: ir.Value, new: ir.Value) -> str:
-    """Why `new` cannot stand in for `old`, in words; empty when it can.
-
-    Only the outputs of a graph hinder: their names are a promise, and each is made by a node.
-    """
+    """Why `new` cannot stand in for `old`, in words; empty when it can."""
+    # Only the outputs of a graph hinder: their names are a promise, and a node makes each.
     if not old.is_graph_output():
         return ""
     if new.graph is not old.graph:
@@ -220,10 +215,7 @@ def hindrance(old: ir.Value, new: ir.Value) -> str:
 
 
 def replace(old: ir.Value, new: ir.Value) -> None:
-    """Make every reader of `old` read `new`; a graph output keeps its name, type and shape.
-
-    Nothing may hinder it (see `hindrance`).
-    """
+    """Make every reader of `old` read `new`, which has no `hindrance`; an output keeps its name."""
     if old.is_graph_output():
         old.name, new.name = new.name, old.name
         new.type = old.type or new.type

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mcompile import backends as backends_room
 from mcompile import passes
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 GROUP = "mcompile.backends"
 PLANNED = ("litert", "microcontroller", "openvino", "tensorrt", "tensorrt_rtx")
 """Runtimes that profiles may name and this version cannot write for."""
-
-_Kind = TypeVar("_Kind")
 
 
 def rules(*folders: Path) -> tuple[Rule[Any], ...]:
@@ -57,7 +55,7 @@ def backend(name: str, *folders: Path) -> Backend:
             f"the runtime of the {name} backend is not installed here ({error})",
             fix=f"pip install 'mcompile[{name}]'",
         ) from error
-    found = _only_class(module, Backend)()
+    found: Backend = _only_class(module, Backend)()
     if found.name != name:
         raise Broken(f"the backend in {name} calls itself {found.name}", where=str(module.__file__))
     return found
@@ -114,7 +112,7 @@ def _load(folder: Path, name: str) -> ModuleType:
     return module
 
 
-def _only_class(module: ModuleType, base: type[_Kind]) -> type[_Kind]:
+def _only_class(module: ModuleType, base: type) -> type[Any]:
     """The one class of the module that derives from `base`, named as the file in CamelCase."""
     name = module.__name__.rpartition(".")[2]
     members = (m for _, m in inspect.getmembers(module, inspect.isclass))

@@ -51,7 +51,7 @@ _ARITHMETIC = (
 def refused(members: Members, label: str) -> Iterator[str]:
     """What in the archive is not plain data, in words; nothing where all of it is."""
     for name in members:
-        lower = name.lower()
+        lower, short = name.lower(), name.rpartition("/")[2]
         if "aotinductor/" in lower:
             yield f"{name} (compiled code)"
         elif re.search(r"(^|/)(custom|opaque)_obj_", lower):
@@ -61,9 +61,9 @@ def refused(members: Members, label: str) -> Iterator[str]:
         elif lower.endswith(".pt"):
             data = members[name]
             if data:
-                yield from (f"{found} ({name})" for found in saved_imports(data, label))
+                yield from (f"{found} ({short})" for found in saved_imports(data, label))
         elif lower.endswith(".json") or re.search(r"(^|/)models/", lower):
-            yield from (f"{found} ({name})" for found in _document(members[name]))
+            yield from (f"{found} ({short})" for found in _document(members[name]))
 
 
 def _document(data: bytes) -> Iterator[str]:

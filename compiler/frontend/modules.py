@@ -54,7 +54,7 @@ def _import(module: str, reference: str) -> Any:
         raise SourceError(
             f"there is no module {missing}" if own else f"{module} needs {missing}",
             where=reference,
-            fix=f"run in the folder that holds it, or set PYTHONPATH, or pip install {missing}",
+            fix="run in the folder that holds it, set PYTHONPATH, or install its package",
         ) from error
     except (Exception, SystemExit) as error:
         raise _failed(f"{module} cannot be imported", reference, error) from error

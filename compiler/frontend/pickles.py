@@ -1,7 +1,7 @@
 """What a pickle would import, read from its opcodes without running one of them.
 
-The names allowed are those that rebuild tensors: the same that `torch.load(weights_only=True)`
-accepts. Specification: the `pickletools` module of the standard library.
+The names allowed are those that rebuild dense tensors, a part of what
+`torch.load(weights_only=True)` accepts. Specification: `pickletools` in the standard library.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from mcompile import graph
 from mcompile.rules import Phase, Rule, Skip
+from mcompile.types import Dim
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _keeps_shape(node: ir.Node, source: ir.Value) -> bool:
     return len(unlike) == 0 or (len(unlike) == 1 and not isinstance(unlike[0], int))
 
 
-def _asked_shape(node: ir.Node, before: tuple[graph.Dim, ...]) -> tuple[graph.Dim, ...] | None:
+def _asked_shape(node: ir.Node, before: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     """The shape that a constant second input asks for: 0 keeps a dimension, -1 is the rest."""
     asked = graph.array(node.inputs[1]) if len(node.inputs) > 1 else None
     if asked is None or asked.size != len(before) or graph.integer(node, "allowzero", 0):

@@ -110,7 +110,7 @@ def _affine(norm: ir.Node) -> tuple[Array, Array]:
 
 def _channels(layer: ir.Node) -> int:
     """How many output channels the layer has."""
-    shape = _known(layer.inputs[1]).shape
+    shape: tuple[int, ...] = _known(layer.inputs[1]).shape
     if layer.op_type == "Conv":
         return shape[0]
     if layer.op_type == "ConvTranspose":

@@ -110,7 +110,7 @@ def test_an_op_that_nothing_holds_names_itself(backend, precision, tmp_path):
         """<ir_version: 9, opset_import: ["": 17, "nobody.knows": 1]>
         odd (float[1,4] x) => (float[1,4] y) { y = nobody.knows.Frobnicate (x) }"""
     )
-    with pytest.raises(LoweringError, match=r"") as caught:
+    with pytest.raises(LoweringError) as caught:
         backend.lower(program, target(backend, precision), tmp_path)
     assert "Frobnicate" in str(caught.value)
 

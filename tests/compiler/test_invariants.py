@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import onnx_ir as ir
 import pytest
+
 from mcompile.errors import Broken
 from mcompile.graph import infer_shapes, parse
 from mcompile.invariants import invariants
@@ -107,7 +108,9 @@ def test_a_constant_is_what_it_declares(program):
 
 
 def test_inputs_and_outputs_are_still_those_of_the_program(program):
-    check(dataclasses.replace(program, inputs=program.inputs[:1]), "the inputs are x, c in place of x")
+    check(
+        dataclasses.replace(program, inputs=program.inputs[:1]), "the inputs are x, c in place of x"
+    )
     program.graph.graph.outputs[0].name = "z"
     check(program, "the outputs are z in place of y")
 

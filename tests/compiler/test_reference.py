@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mcompile.errors import SourceError
 from mcompile.graph import parse
 from mcompile.reference import difference, random_feeds, reference
@@ -20,7 +21,7 @@ def test_rounding_is_allowed_and_more_is_not():
 
 
 def test_a_small_error_everywhere_is_an_error_even_below_the_largest():
-    """One large output hides a relative error of the others from the maximum, not from the power."""
+    """One large output hides an error of the others from the maximum, not from the power."""
     want = np.full(1000, 1e-3, np.float32)
     want[0] = 0.05
     got = want.copy()
@@ -48,7 +49,11 @@ def test_a_model_that_magnifies_rounding_is_given_room_up_to_a_hundredth():
 def test_nan_and_infinity_must_stay_where_they_are():
     want = np.float32([1, np.nan, np.inf, -np.inf])
     assert difference(want.copy(), want, want) == ""
-    for wrong in ([1, 2, np.inf, -np.inf], [1, np.nan, -np.inf, -np.inf], [np.nan, np.nan, np.inf, -np.inf]):
+    for wrong in (
+        [1, 2, np.inf, -np.inf],
+        [1, np.nan, -np.inf, -np.inf],
+        [np.nan, np.nan, np.inf, -np.inf],
+    ):
         assert difference(np.float32(wrong), want, want) == "NaN or infinity in other places"
 
 
@@ -73,8 +78,11 @@ def test_integers_are_equal_but_for_those_that_a_last_bit_decides():
 
 
 def test_feeds_are_seeded_and_of_the_right_kind():
-    text = HEAD + """g (float[n,3,h,h] x, int64[n,7] i, bool[2] b, uint8[9] u, int8[9] s, float16 f)
+    text = (
+        HEAD
+        + """g (float[n,3,h,h] x, int64[n,7] i, bool[2] b, uint8[9] u, int8[9] s, float16 f)
         => (float[n,3,h,h] y) { y = Neg(x) }"""
+    )
     feeds = random_feeds(parse(text), 3)
     assert feeds["x"].shape == (2, 3, 8, 8)
     assert set(feeds["i"].ravel()) <= {0, 1}
@@ -114,8 +122,16 @@ def test_a_program_that_draws_random_numbers_is_unproven():
     assert reference(parse(text)).unproven == "it draws random numbers (RandomNormalLike)"
 
 
+def test_a_program_that_is_never_the_same_is_unproven():
+    text = HEAD + "g (float[64] x) => (float[64] y) { y = Dropout(x, half, yes) }"
+    program = parse(text, {"half": np.float32(0.5), "yes": np.array(True)})
+    assert reference(program).unproven == "it gives something else each time it runs"
+
+
 def test_a_program_that_no_random_input_fits_is_held_to_the_samples_or_unproven():
-    text = HEAD + "g (float[3,k] x, int64[1] s) => (float[n] y) { y = Reshape<allowzero = 1>(x, s) }"
+    text = (
+        HEAD + "g (float[3,k] x, int64[1] s) => (float[n] y) { y = Reshape<allowzero = 1>(x, s) }"
+    )
     program = parse(text)
     sample = {"x": np.ones((3, 2), np.float32), "s": np.array([6])}
     assert reference(program).unproven.startswith("no input fits: ")

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from mcompile import graph, registry
 from mcompile.backend import Backend
 from mcompile.errors import BackendMissing, Broken, TargetError

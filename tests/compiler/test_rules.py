@@ -7,6 +7,7 @@ import onnx_ir as ir
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mcompile import graph, registry
 from mcompile.errors import Broken
 from mcompile.invariants import invariants
@@ -70,7 +71,7 @@ class Crashing(Negated):
     name = "crashing"
 
     def match(self, node):
-        raise KeyError("axis")
+        raise KeyError("axis" if node.inputs else "")
 
 
 class HalfDone(Negated):
@@ -209,7 +210,9 @@ def test_a_long_chain_is_walked_in_the_time_of_its_length():
     for _ in range(10_000):
         dead.append(ir.Node("", "Neg", dead[-1].outputs))
     last.outputs[0].dtype, last.outputs[0].shape = ir.DataType.FLOAT, ir.Shape([2])
-    body = ir.Graph(inner[0].inputs, last.outputs, nodes=[*inner, last, *dead], opset_imports={"": 17})
+    body = ir.Graph(
+        inner[0].inputs, last.outputs, nodes=[*inner, last, *dead], opset_imports={"": 17}
+    )
     program = graph.program("chain", ir.Model(body, ir_version=8))
     log = run(program, [r for r in registry.rules() if r.phase is Phase.CLEAN])
     assert len(log.applied) == 10_001
@@ -233,7 +236,8 @@ PIECES = {
     "shared": "v{k} = Add({x}, one)",
     "shared twin": "v{k} = Add({x}, uno)",
     "constant": "c{k} = Constant<value_float = 1.0>() v{k} = Mul({x}, c{k})",
-    "web": "s{k} = Shape({x}) o{k} = CastLike(half, {x}) e{k} = Expand(o{k}, s{k}) v{k} = Mul({x}, e{k})",
+    "web": "s{k} = Shape({x}) o{k} = CastLike(half, {x})"
+    " e{k} = Expand(o{k}, s{k}) v{k} = Mul({x}, e{k})",
     "reshape": "r{k} = Shape({x}) v{k} = Reshape({x}, r{k})",
     "computed": "k{k} = Add(one, uno) v{k} = Sub({x}, k{k})",
     "norm": "c{k} = Conv({x}, w) v{k} = BatchNormalization(c{k}, one3, one3, w3, one3)",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from mcompile.graph import parse
 from mcompile.sweep import drop_unread, sources, sweep
 

@@ -199,8 +199,10 @@ def test_health_seen_elsewhere_or_not_at_all_is_unproven():
     assert {c.verdict for c in validate([], Budgets())} == {UNPROVEN}
 
 
-def test_a_nan_count_is_a_violation():
-    assert always(Measured("determinism", math.nan, "runs"))["determinism"].verdict is FAILED
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_nan_count_is_a_violation(counts):
+    nan = Measured("determinism", math.nan, "runs", counts=counts)
+    assert always(nan)["determinism"].verdict is FAILED
 
 
 @pytest.mark.parametrize("precision", Precision)

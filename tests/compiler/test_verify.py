@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import pytest
+
 from mcompile import graph, registry
 from mcompile.errors import Broken
 from mcompile.graph import clone, parse

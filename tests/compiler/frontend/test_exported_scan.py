@@ -97,7 +97,7 @@ def test_a_pickle_inside_is_scanned(tmp_path, trap):
     torch.save(trap, tmp_path / "in.pt")
     found = scan((tmp_path / "in.pt").read_bytes(), "data/sample_inputs/model.PT")
     assert found
-    assert all(f.endswith("(data/sample_inputs/model.PT)") for f in found)
+    assert all(f.endswith("(model.PT)") for f in found)
     torch.save((torch.ones(1),), tmp_path / "in.pt")
     assert scan((tmp_path / "in.pt").read_bytes(), "data/sample_inputs/model.pt") == []
     assert scan(b"", "serialized_constants.pt") == []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from mcompile import graph
 from mcompile.oracle import Oracle
 from mcompile.reference import random_feeds

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from mcompile.graph import clone
 from mcompile.passes.drop_dead import DropDead
 from mcompile.rules import run

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mcompile.graph import clone
 from mcompile.passes.drop_identity import DropIdentity
 from mcompile.record import Skipped
@@ -28,8 +29,9 @@ PADS = np.zeros(4, np.int64)
     ],
 )
 def test_an_op_that_does_nothing_goes(parse, body, far, op):
+    line = op.replace("(x", "(a")
     program = parse(
-        f"g (float[2,3] x) => (float[2,3] y) {{ a = Neg(x) b = {op.replace('(x', '(a')} y = Abs(b) }}",
+        f"g (float[2,3] x) => (float[2,3] y) {{ a = Neg(x) b = {line} y = Abs(b) }}",
         ratio=np.float32(0.5),
         no=np.array(False),
         one=np.float32(1),
@@ -70,7 +72,9 @@ def test_an_op_that_does_something_stays(parse, op):
 
 
 def test_a_graph_output_keeps_its_name(parse, body, far):
-    program = parse("g (float[2,3] x) => (float[2,3] y) { a = Neg(x) b = Abs(a) y = Identity(a) z = Abs(a) }")
+    program = parse(
+        "g (float[2,3] x) => (float[2,3] y) { a = Neg(x) b = Abs(a) y = Identity(a) z = Abs(a) }"
+    )
     before = clone(program)
     run(program, [DropIdentity()])
     assert body(program) == ["y = Neg(x)", "b = Abs(y)", "z = Abs(y)"]
@@ -79,7 +83,9 @@ def test_a_graph_output_keeps_its_name(parse, body, far):
 
 def test_a_chain_collapses_in_one_run(parse, body):
     program = parse(
-        "g (float[2] x) => (float[2] y) { a = Identity(x) b = Identity(a) c = Identity(b) y = Abs(c) }"
+        """g (float[2] x) => (float[2] y) {
+            a = Identity(x) b = Identity(a) c = Identity(b) y = Abs(c)
+        }"""
     )
     run(program, [DropIdentity()])
     assert body(program) == ["y = Abs(x)"]

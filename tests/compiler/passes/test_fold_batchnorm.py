@@ -5,6 +5,7 @@ import onnx_ir as ir
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mcompile import graph
 from mcompile.oracle import Oracle
 from mcompile.passes import fold_batchnorm
@@ -25,7 +26,8 @@ def weights(*shape, seed=1, dtype=np.float32):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-CONV = "g (float[2,3,6,6] x) => (float[2,4,4,4] y) { c = Conv(x, w) y = BatchNormalization(c, gamma, beta, mean, var) }"
+NORM = "BatchNormalization(c, gamma, beta, mean, var)"
+CONV = f"g (float[2,3,6,6] x) => (float[2,4,4,4] y) {{ c = Conv(x, w) y = {NORM} }}"
 
 
 def test_a_conv_takes_the_norm_in(parse, body, far):
@@ -63,10 +65,12 @@ def test_one_wrong_weight_would_be_seen(parse, far, name):
         ("ConvTranspose<group = 4, strides = [2, 2]>(x, w)", (4, 2, 3, 3), 8),
     ],
 )
-def test_every_kind_of_convolution(parse, body, far, layer, shape, channels):
+def test_every_kind_of_convolution(parse, far, layer, shape, channels):
     program = parse(
         f"""g (float[2,4,7,7] x) => (float[a,b,c,d] y) {{
-            c = {layer} n = BatchNormalization<epsilon = 0.001>(c, gamma, beta, mean, var) y = Relu(n)
+            c = {layer}
+            n = BatchNormalization<epsilon = 0.001>(c, gamma, beta, mean, var)
+            y = Relu(n)
         }}""",
         w=weights(*shape),
         b=weights(channels, seed=2),
@@ -74,7 +78,7 @@ def test_every_kind_of_convolution(parse, body, far, layer, shape, channels):
     )
     before = graph.clone(program)
     assert len(run(program, [FoldBatchNorm()]).applied) == 1
-    assert [line.split("(")[0] for line in body(program)][1:] == ["y = Relu"]
+    assert [n.op_type for n in program.graph.graph][1:] == ["Relu"]
     assert far(before, program) < TOLERANCE
 
 
@@ -89,16 +93,16 @@ def test_every_kind_of_convolution(parse, body, far, layer, shape, channels):
         ("Gemm(x, w, b)", (5, 3), (2, 3)),
     ],
 )
-def test_a_gemm_takes_the_norm_in(parse, body, far, layer, shape, bias):
+def test_a_gemm_takes_the_norm_in(parse, far, layer, shape, bias):
     program = parse(
-        f"g (float[2,5] x) => (float[2,3] y) {{ c = {layer} y = BatchNormalization(c, gamma, beta, mean, var) }}",
+        f"g (float[2,5] x) => (float[2,3] y) {{ c = {layer} y = {NORM} }}",
         w=weights(*shape),
         b=weights(*bias, seed=2),
         **norm(3),
     )
     before = graph.clone(program)
     run(program, [FoldBatchNorm()])
-    assert body(program) == ["y = Gemm(x, w_folded, w_bias)"]
+    assert [n.op_type for n in program.graph.graph] == ["Gemm"]
     assert far(before, program) < TOLERANCE
 
 
@@ -209,7 +213,7 @@ def test_a_norm_behind_anything_else_is_no_business_of_this_rule(parse):
 
 
 def test_large_weights_are_scaled_outside_of_memory(parse, far):
-    text = "g (float[1,2100,1,1] x) => (y) { c = Conv(x, w) y = BatchNormalization(c, gamma, beta, mean, var) }"
+    text = f"g (float[1,2100,1,1] x) => (y) {{ c = Conv(x, w) y = {NORM} }}"
     program = parse(text, w=weights(2100, 2100, 1, 1), **norm(2100))
     before = graph.clone(program)
     run(program, [FoldBatchNorm()])
@@ -243,7 +247,7 @@ def test_any_convolution_and_norm_compute_the_same_after(case):
     bias = ", b" if case["bias"] else ""
     text = f"""<ir_version: 8, opset_import: ["" : 15]>
     g (float[1,{case["inputs"]},5,5] x) => (float[n,c,h,v] y) {{
-        c = {case["op"]}<group = {case["group"]}, strides = [{case["stride"]}, {case["stride"]}]>(x, w{bias})
+        c = {case["op"]}<group = {case["group"]}, strides = {[case["stride"]] * 2}>(x, w{bias})
         y = BatchNormalization<epsilon = {case["epsilon"]}>(c, gamma, beta, mean, var)
     }}"""
     given_weights = norm(case["channels"], case["seed"]) | {"w": weights(*case["shape"])}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from mcompile.graph import clone
 from mcompile.passes import share_constants
 from mcompile.passes.share_constants import ShareConstants
