@@ -53,7 +53,7 @@ class Backend(ABC):
     scheme: ClassVar[Scheme]
 
     def scheme_on(self, target: Target) -> Scheme:
-        """The integer arithmetic on that device; the same everywhere unless a backend knows better."""
+        """The integer arithmetic on that device; the same everywhere where not overridden."""
         return self.scheme
 
     @abstractmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -12,10 +11,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from mcompile import registry
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
-from mcompile.errors import ContractError
+from mcompile.backend import Backend, Executor
+from mcompile.errors import ContractError, SamplesError, TargetError
 from mcompile.measure.machine import here
-from mcompile.types import Check, Contract, Measured, Verdict
+from mcompile.profile import Device
+from mcompile.types import Check, Contract, Feeds, Measured, Verdict
 from mcompile.validate import verdict
+
+_AGAIN = "copy or build the artifact again"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ def check(folder: Path, recorded: Sequence[Check] = (), threads: int | None = No
     `ContractError` for a damaged artifact or a machine that cannot run it.
     """
     manifest = read(folder)
+    if not manifest.artifact.files:
+        raise ContractError("the artifact names no files", where=str(folder), fix=_AGAIN)
     verify_files(folder, manifest)
     _fits(manifest.artifact.contract)
     found = (_golden(folder, manifest, threads), *recorded)
@@ -44,16 +49,12 @@ def check(folder: Path, recorded: Sequence[Check] = (), threads: int | None = No
 def _fits(contract: Contract) -> None:
     """Raise `ContractError` unless this machine has what the artifact needs."""
     machine = here()
-    if contract.arch and contract.arch != machine.arch:
+    # Where the system does not tell its instruction set, the runtime has the last word.
+    needed = Device(contract.arch or machine.arch, contract.isa if machine.isa else ())
+    fits, reason = machine.matches(needed)
+    if not fits:
         raise ContractError(
-            f"the artifact is for {contract.arch}, and this machine is {machine.arch}",
-            where=platform.node() or "this machine",
-            fix="check it on its device",
-        )
-    missing = sorted({*contract.isa} - {*machine.isa}) if machine.isa else []
-    if missing:
-        raise ContractError(
-            f"this machine lacks {', '.join(missing)}",
+            f"this machine cannot run the artifact: {reason}",
             where=machine.cpu,
             fix="check it on its device, or build for a target that this machine matches",
         )
@@ -64,17 +65,17 @@ def _runtime(contract: Contract) -> None:
     try:
         installed = version(contract.runtime)
         fits = SpecifierSet(contract.version).contains(installed, prereleases=True)
-    except PackageNotFoundError as error:
-        raise ContractError(
-            f"{contract.runtime} is not installed here",
-            where="runtime contract",
-            fix=f"pip install '{contract.runtime}{contract.version}'",
-        ) from error
     except InvalidSpecifier as error:
         raise ContractError(
             f"the runtime contract is damaged: {contract.version}",
             where="artifact.json",
-            fix="build the artifact again",
+            fix=_AGAIN,
+        ) from error
+    except (PackageNotFoundError, ValueError) as error:  # a name that no package can have
+        raise ContractError(
+            f"{contract.runtime} is not installed here",
+            where="runtime contract",
+            fix=f"pip install '{contract.runtime}{contract.version}'",
         ) from error
     if not fits:
         raise ContractError(
@@ -86,15 +87,17 @@ def _runtime(contract: Contract) -> None:
 
 def _golden(folder: Path, manifest: Manifest, threads: int | None) -> Check:
     golden, worst = read_golden(folder), 0.0
-    with registry.backend(manifest.backend).open(manifest.artifact, folder, threads) as executor:
+    if not golden.cases or not all(wanted for _, wanted in golden.cases):
+        raise ContractError("golden.npz holds no outputs", where=str(folder), fix=_AGAIN)
+    with _backend(manifest).open(manifest.artifact, folder, threads) as executor:
         for feeds, wanted in golden.cases:
-            got = executor.run(feeds)
+            got = _run(executor, feeds, folder)
             missing = sorted({*wanted} - {*got})
             if missing:
                 raise ContractError(
                     f"the artifact has no output {missing[0]}",
                     where=str(folder),
-                    fix="build the artifact again",
+                    fix=_AGAIN,
                 )
             worst = max(worst, *(distance(got[name], wanted[name]) for name in wanted))
     found = Measured("golden_error", worst, "of the largest output", device=here().cpu)
@@ -102,6 +105,22 @@ def _golden(folder: Path, manifest: Manifest, threads: int | None) -> Check:
     row = Check("golden_error", golden.tolerance, found, _passed(inside))
     why = "" if inside else "the outputs here are not those of the build"
     return replace(row, because=why)
+
+
+def _backend(manifest: Manifest) -> Backend:
+    try:
+        return registry.backend(manifest.backend)
+    except TargetError as error:
+        raise ContractError(error.what, where="artifact.json", fix=error.fix) from error
+
+
+def _run(executor: Executor, feeds: Feeds, folder: Path) -> Feeds:
+    try:
+        return executor.run(feeds)
+    except SamplesError as error:
+        raise ContractError(
+            f"golden.npz does not fit the artifact: {error.where}", where=str(folder), fix=_AGAIN
+        ) from error
 
 
 def _passed(inside: bool) -> Verdict:

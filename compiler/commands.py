@@ -59,19 +59,23 @@ def optimize(talk: Talk, model: str, given: Mapping[str, Any], out: str) -> int:
 
 def inspect(talk: Talk, model: str, given: Mapping[str, Any], write_card: bool) -> int:
     """Print what the model is and what the targets would make of it."""
+    path = Path(model).with_suffix(".toml") if write_card and Path(model).is_file() else None
+    if write_card and (path is None or path.exists()):
+        raise UsageError(
+            "there is a model card already" if path else "a model card lies beside a model file",
+            where=str(path or model),
+            fix="edit it" if path else "give these options on the command line",
+        )
     with talk.progress() as watch:
         watch("captured")
         found = look_into(model, _options(given))
-    if write_card:
-        path = Path(model).with_suffix(".toml")
-        if path.exists():
-            raise UsageError("there is a model card already", where=str(path), fix="edit it")
+    if path is not None:
         path.write_text(card(found), encoding="utf-8")
         talk.note(f"wrote {path}")
     if talk.json:
         talk.document(found)
     else:
-        talk.say(*_described(found, talk.verbose))
+        talk.say(*_described(found))
     return 0
 
 
@@ -85,8 +89,9 @@ def check(talk: Talk, folder: str, threads: int | None) -> int:
     if talk.json:
         talk.document(found)
         return _EXIT[found.verdict]
-    talk.say("files          whole, hashes as recorded", "contract       this machine fits")
-    for row in found.checks:
+    if not talk.quiet:
+        talk.say("files          whole, hashes as recorded", "contract       this machine fits")
+    for row in () if talk.quiet else found.checks:
         if talk.verbose or row.name not in always:
             value = figures.found(row.measured) if row.measured else "not measured"
             talk.say(f"{row.name:24} {value:>20}   {row.verdict.value:8} {row.because}".rstrip())
@@ -98,7 +103,9 @@ def compare(talk: Talk, folders: Sequence[str]) -> int:
     """Print artifacts side by side."""
     reports = [_report(Path(folder)) for folder in folders]
     if len(reports) < 2:
-        raise UsageError("one artifact cannot be compared", fix="mcompile compare DIR DIR...")
+        raise UsageError(
+            "one artifact cannot be compared", where=folders[0], fix="mcompile compare DIR DIR..."
+        )
     if talk.json:
         talk.document(console.contest(reports))
     else:
@@ -108,7 +115,7 @@ def compare(talk: Talk, folders: Sequence[str]) -> int:
 
 def _options(given: Mapping[str, Any]) -> Options:
     """The options behind the words of a command line."""
-    known = {k: v for k, v in given.items() if v not in (None, "", [])}
+    known = {k: v for k, v in given.items() if v not in (None, "", (), [])}
     if "arch_args" in known:
         try:
             known["arch_args"] = json.loads(known["arch_args"])
@@ -173,7 +180,7 @@ def _told(log: Log, verbose: bool) -> list[str]:
     return lines
 
 
-def _described(found: Inspection, verbose: bool) -> list[str]:
+def _described(found: Inspection) -> list[str]:
     lines = [f"{found.name}: {found.nodes} nodes, opset {found.opset}"]
     lines += [f"  in   {p.name}  {p.dtype}{list(p.shape)}" for p in found.inputs]
     lines += [f"  out  {p.name}  {p.dtype}{list(p.shape)}" for p in found.outputs]

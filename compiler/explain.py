@@ -20,7 +20,9 @@ def explain(talk: Talk, name: str) -> int:
             else:
                 talk.say(text)
             return 0
-    raise UsageError(f"nothing here is called {name}", fix=nearest(name, _known()))
+    raise UsageError(
+        f"nothing here is called {name!r}", where="explain", fix=nearest(name, _known())
+    )
 
 
 def _target(name: str) -> str:
@@ -61,7 +63,8 @@ def _metric(name: str) -> str:
     if metric is None:
         return ""
     side = "higher is better" if metric.higher_is_better else "lower is better"
-    return f"{name}: a task metric\n\nThe mean over the evaluation data, {metric.unit or 'no unit'}; {side}."
+    unit = metric.unit or "no unit"
+    return f"{name}: a task metric\n\nThe mean over the evaluation data, {unit}; {side}."
 
 
 def _rule(name: str) -> str:

@@ -236,7 +236,11 @@ def opset(source: Program) -> int:
 
 
 def infer_shapes(source: Program) -> None:
-    """Fill in types and shapes of inner values where ONNX can tell them."""
+    """Fill in types and shapes of inner values where ONNX can tell them, and all are tensors."""
+    body = source.graph.graph
+    kinds = {type(v.type) for v in values(body)} - {ir.TensorType, type(None)}
+    if kinds or any("Sequence" in n.op_type or "Optional" in n.op_type for n in body.all_nodes()):
+        return  # onnx-ir would write the elements of a sequence down as if they were its type
     common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(source.graph)
 
 

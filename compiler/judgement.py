@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mcompile import targets
 from mcompile.estimate.cost import cost
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
@@ -17,9 +18,10 @@ from mcompile.journal import Journal
 from mcompile.layers import described, rows
 from mcompile.measure.comparison import compare, drop
 from mcompile.measure.drift import drift, first_jump
-from mcompile.measure.machine import here
+from mcompile.measure.machine import Machine, here
 from mcompile.measure.size import size
 from mcompile.outcome import Form, Outcome
+from mcompile.profile import Target
 from mcompile.quantize import Ranges
 from mcompile.record import Layer, QuantRow, Report, Variant
 from mcompile.request import Request
@@ -68,12 +70,12 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     """Every number of one form: run, counted, predicted for the profile's device, and priced."""
     target, trial = outcome.request.target, outcome.trials[form.precision]
     machine, work = here(), count(form.program)
+    same = _computes_alike(outcome, form, machine)
     measured = machine.stamp(trial.measured, target.device)
     found = [
         size(form.artifact, form.folder),
         *measured,
-        # The integer arithmetic of the profile's device is what ran here: its scheme saw to that.
-        *machine.stamp(trial.arithmetic, target.device, arithmetic=True),
+        *machine.stamp(trial.arithmetic, target.device, arithmetic=same),
         *work.figures(),
         peak_activation(form.program),
         *predict(work, target.device, form.precision),
@@ -84,14 +86,28 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     return tuple(found)
 
 
+def _computes_alike(outcome: Outcome, form: Form, machine: Machine) -> bool:
+    """Whether this machine's results are the target's, though it may be another machine.
+
+    Float is, but for the order of sums. Integers are where no sum saturates on either: by the
+    weights, which the scheme of a saturating target keeps small, or by the instruction set.
+    """
+    if form.precision is Precision.FP32:
+        return True
+    request = outcome.request
+    if form.precision not in (Precision.INT8, Precision.INT8_DYNAMIC):
+        return False
+    kept_small = request.backend.scheme_on(request.target).pair_saturates
+    exact_here = machine.arch != "x86_64" or not machine.lacks(("avx512_vnni",))
+    return kept_small or exact_here or not machine.lacks(("avx_vnni",))
+
+
 def _checks(
     outcome: Outcome, precision: Precision, found: Mapping[Precision, Sequence[Measured]]
 ) -> tuple[Check, ...]:
     lost: tuple[Measured, ...] = ()
-    if outcome.metric is not None and precision is not Precision.FP32:
-        lost = drop(found[Precision.FP32], found[precision], outcome.metric)
-    elif outcome.metric is not None:
-        lost = drop(found[precision], found[precision], outcome.metric)
+    if outcome.metric is not None:
+        lost = drop(outcome.trials[precision].oracle, found[precision], outcome.metric)
     return validate(
         (*found[precision], *lost),
         outcome.request.target.budgets,
@@ -139,7 +155,7 @@ def _value(rows_of: Sequence[Measured], name: str) -> float:
 
 def _warnings(outcome: Outcome, form: Form, jump: str) -> tuple[str, ...]:
     trial, given = outcome.trials[form.precision], outcome.request.options
-    told = list(trial.faults)
+    told = [*_strangers(outcome.request.target), *trial.faults]
     if trial.vacuous:
         told.append(trial.vacuous)
     if outcome.metric is None:
@@ -152,6 +168,20 @@ def _warnings(outcome: Outcome, form: Form, jump: str) -> tuple[str, ...]:
         told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
     told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
     return tuple(told)
+
+
+def _strangers(target: Target) -> list[str]:
+    """What to say when this machine is not the target: why, and which targets it is."""
+    machine = here()
+    same, reason = machine.matches(target.device)
+    if same:
+        return []
+    alike = [n for n in targets.names() if machine.matches(targets.load(n).device)[0]]
+    other = f"; it is a {' or a '.join(alike)}" if alike else ""
+    return [
+        f"this machine is no {target.name}: {reason}{other}. "
+        "Times and memory taken here prove nothing for it"
+    ]
 
 
 def _comparison(

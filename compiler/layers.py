@@ -1,8 +1,8 @@
 """Which layer of a runtime is which node of the program.
 
 Runtimes fuse and rename: `relu_3_nchwc` is the convolution before `relu_3`. A layer is looked up
-by the longest node or value name that its own begins with, suffix by suffix, and its arithmetic is that of the
-nearest node upstream which has any.
+by the longest node or value name that its own begins with, suffix by suffix, and its arithmetic is
+that of the nearest node upstream which has any.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def resolve(name: str, kind: type[CompileError] = UsageError) -> Callable[..., A
     module, _, attributes = name.partition(":")
     try:
         found: Any = importlib.import_module(module)
-    except ImportError as error:
+    except Exception as error:  # importing runs the module, which may raise anything
         raise kind(
             f"cannot import {module}: {error}",
             where=name,

@@ -8,6 +8,7 @@ whatever else it names in Python is called only with `trust_code`.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Mapping
@@ -93,17 +94,20 @@ def with_card(source: object, given: Options) -> tuple[Options, dict[str, str]]:
 
 
 def _card_of(source: object) -> Path | None:
-    if not isinstance(source, str | Path) or is_name(source):
+    if not isinstance(source, str | Path) or is_name(source) or not Path(source).name:
         return None
     path = Path(source).with_suffix(".toml")
-    return path if path.is_file() and path != Path(source) else None
+    # Not `Path.is_file`, which raises on names that no file can have.
+    return path if os.path.isfile(path) and path != Path(source) else None
 
 
 def _read(path: Path) -> Card:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the model card is not TOML: {error}", where=str(path)) from error
+        raise UsageError(
+            f"the model card is not TOML: {error}", where=str(path), fix="mend or remove it"
+        ) from error
     known = {f.name for f in fields(Card)}
     for key in table:
         if key not in known:
@@ -113,7 +117,11 @@ def _read(path: Path) -> Card:
     try:
         return msgspec.convert(table, Card)
     except msgspec.ValidationError as error:
-        raise UsageError(f"the model card is wrong: {error}", where=str(path)) from error
+        raise UsageError(
+            f"the model card is wrong: {error}",
+            where=str(path),
+            fix="`mcompile inspect MODEL --write-card` writes one to compare with",
+        ) from error
 
 
 def _refuse_code(card: Card, path: Path, given: Options) -> None:
@@ -167,6 +175,8 @@ def of(given: Mapping[str, Any]) -> Options:
     known = {f.name for f in fields(Options)}
     for key in given:
         if key not in known:
-            raise UsageError(f"{key} is not an option of a build", fix=nearest(key, known))
+            raise UsageError(
+                f"{key} is not an option of a build", where="build(...)", fix=nearest(key, known)
+            )
     listed = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     return Options(**listed)

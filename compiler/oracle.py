@@ -106,7 +106,7 @@ def _first_line(error: Exception) -> str:
 def size_of(node: ir.Node, inputs: Sequence[Array | None], opsets: Mapping[str, int]) -> int:
     """Bytes of the node's outputs for those inputs, without computing them; 0 where unknown."""
     one = _renamed(node, inputs)
-    given = {n: a for n, a in zip(one.input, inputs, strict=True) if a is not None}
+    given = {n: np.asarray(a) for n, a in zip(one.input, inputs, strict=True) if a is not None}
     types = {n: proto.make_tensor_type_proto(_element(a), a.shape) for n, a in given.items()}
     small = {n: onnx.numpy_helper.from_array(a, n) for n, a in given.items() if a.size <= 64}
     try:
@@ -116,7 +116,7 @@ def size_of(node: ir.Node, inputs: Sequence[Array | None], opsets: Mapping[str, 
         )
     except Exception:  # the checker raises RuntimeError, InferenceError and SchemaError
         return 0
-    return sum(_bytes(t.tensor_type) for t in found.values())
+    return sum(_bytes(t.tensor_type) for t in found.values() if t.HasField("tensor_type"))
 
 
 def evaluate(
@@ -127,7 +127,7 @@ def evaluate(
     Nodes that differ only in the shapes of their inputs share one session.
     """
     one = _renamed(node, inputs)
-    given = {n: a for n, a in zip(one.input, inputs, strict=True) if a is not None}
+    given = {n: np.asarray(a) for n, a in zip(one.input, inputs, strict=True) if a is not None}
     ports = [proto.make_tensor_value_info(n, _element(a), None) for n, a in given.items()]
     results = [onnx.ValueInfoProto(name=n) for n in one.output if n]
     body = proto.make_graph([one], "node", ports, results)

@@ -27,7 +27,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything a build found out. `samples` are what the forms were held against the oracle on."""
+    """Everything a build found out; on `samples` the forms were held against the oracle."""
 
     request: Request
     captured: Program

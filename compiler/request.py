@@ -1,4 +1,4 @@
-"""What is to be built, once the caller's options, the model card and the profile are put together."""
+"""What is to be built, once options, model card and profile are put together."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mcompile import registry, targets
 from mcompile.backend import Backend
 from mcompile.errors import SamplesError, TargetError, UsageError
 from mcompile.frontend import CaptureOptions, parse_input
+from mcompile.measure.accuracy import find
 from mcompile.names import nearest
 from mcompile.options import Options, with_card
 from mcompile.profile import Target
@@ -64,7 +65,11 @@ def resolve(source: object, given: Options) -> Request:
     """
     options, card = with_card(source, given)
     if not options.target:
-        raise UsageError("no target was named", fix="--target NAME; `mcompile targets` lists them")
+        raise UsageError(
+            "no target was named",
+            where="--target",
+            fix="--target NAME; `mcompile targets` lists them",
+        )
     target = targets.load(options.target, options.scenario, options.budgets)
     backend = registry.backend(target.backend)
     choose = options.precision == AUTO
@@ -80,8 +85,10 @@ def resolve(source: object, given: Options) -> Request:
         raise SamplesError(
             "int8 needs calibration data, and none was given",
             where=f"--precision {built.value}",
-            fix="--calibration SOURCE, `calibration` in the model card, or --precision int8-dynamic",
+            fix="--calibration SOURCE, `calibration` in a model card, or --precision int8-dynamic",
         )
+    if options.metric:
+        find(options.metric)  # known before anything slow begins
     beside = () if built is Precision.FP32 else (Precision.FP32,)
     return Request(
         source, options, card, target, backend, requested, (built, *beside), because, choose

@@ -15,6 +15,8 @@ from mcompile.errors import CompileError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_SPELLED = ({"-v", "--verbose"}, {"-q", "--quiet"})
+
 
 @dataclass(frozen=True)
 class Talk:
@@ -27,7 +29,8 @@ class Talk:
     @classmethod
     def of(cls, words: Sequence[str]) -> Talk:
         """What the words of a command ask for, before they are parsed."""
-        return cls("--json" in words, bool({"-v", "--verbose"} & {*words}), "-q" in words)
+        asked = [bool(spelled & {*words}) for spelled in _SPELLED]
+        return cls("--json" in words, *asked)
 
     def document(self, data: bytes | Any) -> None:
         """Print one JSON document."""

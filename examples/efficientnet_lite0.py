@@ -15,9 +15,22 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-CALIBRATION = """astronaut.png brick.png camera.png chelsea.png coffee.png coins.png color.png
-grass.png gravel.png hubble_deep_field.jpg ihc.png motorcycle_left.png
-retina.jpg rocket.jpg""".split()
+CALIBRATION = (
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "color.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "motorcycle_left.png",
+    "retina.jpg",
+    "rocket.jpg",
+)
 
 CARD = """# Model card: what `mcompile efficientnet_lite0.pth` needs to know.
 arch = "efficientnet_lite_pytorch:EfficientNet.from_name"

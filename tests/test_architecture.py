@@ -81,8 +81,11 @@ def imports(path: Path, *, lazy: bool = True) -> Iterator[str]:
     """The modules of ours that a file imports; without `lazy` only those at its top level."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
-        id(n) for i in ast.walk(tree) if isinstance(i, ast.If) and "TYPE_CHECKING" in ast.dump(i.test)
-        for b in i.body for n in ast.walk(b)
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
     }  # fmt: skip
     nodes = ast.walk(tree) if lazy else ast.iter_child_nodes(tree)
     for node in nodes:

@@ -10,7 +10,7 @@ from mcompile.backend import Executor
 from mcompile.errors import ContractError
 from mcompile.measure.accuracy import Metric
 from mcompile.measure.energy import energy, nvml, rapl
-from mcompile.measure.evaluation import Evaluation, Runner, evaluate
+from mcompile.measure.evaluation import Runner, evaluate
 from mcompile.measure.latency import interleaved, summarize
 from mcompile.measure.memory import peak
 from mcompile.measure.stability import stability
@@ -32,11 +32,15 @@ class Effort:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one form showed. `arithmetic` follows from its numbers alone, `measured` from this
-    machine too; `faults` are measurements that could not be made, in words."""
+    """What one form showed.
+
+    `arithmetic` follows from its numbers alone, `measured` from this machine too; `oracle` is what
+    the untouched model showed on the same data. `faults` are measurements that could not be made.
+    """
 
     measured: tuple[Measured, ...]
     arithmetic: tuple[Measured, ...]
+    oracle: tuple[Measured, ...] = ()
     latency_ms: tuple[float, ...] = ()
     layers: tuple[Layer, ...] = ()
     vacuous: str = ""
@@ -66,7 +70,15 @@ def measure(
     for name, opened in forms.items():
         memory, faults = _memory(opened, feeds)
         rows = (*summarize(times[name]), *fps(times[name]), *alone[name], *memory)
-        found[name] = _trial(rows, worth[name], times[name], layers[name], faults)
+        found[name] = Trial(
+            measured=rows,
+            arithmetic=worth[name].measured,
+            oracle=worth["oracle"].measured,
+            latency_ms=times[name],
+            layers=layers[name],
+            vacuous=worth[name].vacuous,
+            faults=faults,
+        )
     return found
 
 
@@ -88,13 +100,3 @@ def _memory(
         return peak(opened, feeds), ()
     except ContractError as error:
         return (), (f"memory could not be measured: {error.what}",)
-
-
-def _trial(
-    rows: tuple[Measured, ...],
-    worth: Evaluation,
-    times: tuple[float, ...],
-    layers: tuple[Layer, ...],
-    faults: tuple[str, ...],
-) -> Trial:
-    return Trial(rows, worth.measured, times, layers, worth.vacuous, faults)

@@ -89,9 +89,7 @@ def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan) -> None:
     if weight is None or weight.const_value is None:
         return
     tensor = weight.const_value
-    codes = ir.LazyTensor(
-        partial(_encoded, tensor, params), ir.DataType.INT8, sizes(tensor)
-    )
+    codes = ir.LazyTensor(partial(_encoded, tensor, params), ir.DataType.INT8, sizes(tensor))
     node.replace_input_with(1, _dequantized(graph, name_of(weight), codes, params))
     values_of_bias = array(bias)
     if values_of_bias is not None and values_of_bias.ndim == 1:

@@ -68,7 +68,7 @@ class _Placement:
         self.values = list(dict.fromkeys(self._quantized()))
         return self
 
-    def _reason_to_leave(self, node: ir.Node) -> str:
+    def _reason_to_leave(self, node: ir.Node) -> str:  # noqa: PLR0911  one line a reason
         weight = node.inputs[1]
         if not is_constant(weight):
             return "its weight is computed, not constant"

@@ -158,7 +158,7 @@ def provenance(measured: Measured) -> str:
     if measured.provenance is Provenance.PREDICTED and measured.device:
         words = f"predicted for {measured.device}"
     elif measured.provenance is Provenance.MEASURED and not measured.counts:
-        words = "measured elsewhere (not this device)"
+        words = "measured elsewhere"
     return line(words)
 
 

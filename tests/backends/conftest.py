@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from mcompile import registry
 from mcompile.backend import Backend
 from mcompile.types import Precision

@@ -41,7 +41,7 @@ def prepared(backend, precision, program):
     return program
 
 
-@pytest.fixture()
+@pytest.fixture
 def built(backend, precision, model, tmp_path):
     program = build(model)
     lowered = prepared(backend, precision, program)

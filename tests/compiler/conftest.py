@@ -1,4 +1,4 @@
-"""A small model with data beside it, and one finished build of it, for the tests of the commands."""
+"""A small model with data beside it, and one finished build of it, for tests of the commands."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Built:
     words: list[str]
 
 
-@pytest.fixture()
+@pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A folder with net.onnx, calibration.npz and evaluation.npz."""
     write_data(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,3 +190,18 @@ def test_rules_of_a_folder_compute_with_those_that_came_along(tmp_path):
     )
     run(program, registry.rules(tmp_path))
     assert [n.op_type for n in program.graph.graph] == ["Add"]
+
+
+def test_the_rule_in_the_documentation_works_and_its_table_is_whole(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    (tmp_path / "drop_negations.py").write_text(code)
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["" : 17]>'
+        "g (float[2] x) => (float[2] y) { a = Neg(x) b = Neg(a) c = Neg(b) y = Neg(c) }"
+    )
+    log = run(program, registry.rules(tmp_path))
+    assert [a.rule for a in log.applied] == ["drop_negations"]
+    assert [s.reason for s in log.skipped] == ["it joins the input x to the output y"]
+    listed = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert sorted(listed) == [r.name for r in registry.rules()]

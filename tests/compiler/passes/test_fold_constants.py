@@ -134,6 +134,17 @@ def test_an_op_the_runtime_cannot_compute_stays(parse):
     assert log.skipped[0].reason.startswith("Reshape cannot be computed: ")
 
 
+def test_a_sequence_is_no_constant(parse):
+    program = parse(
+        """g (float[2] x) => (float[2] y) {
+            s = SequenceEmpty() t = SequenceInsert(s, x) y = SequenceAt(t, first)
+        }""",
+        first=np.array(0),
+    )
+    log = run(program, [FoldConstants()])
+    assert [(s.node, s.reason) for s in log.skipped] == [("s", "its value is not a tensor")]
+
+
 def test_a_large_value_may_replace_an_equally_large_one(parse, body):
     program = parse(
         "g (float[1,1000] x) => (float[1,1000] y) { t = Transpose(w) y = MatMul(x, t) }",

@@ -78,7 +78,7 @@ def test_a_measurement_on_another_device_says_so() -> None:
     here = Measured("x", 1.0, "ms", device="a", note="9 runs")
     there = Measured("x", 1.0, "ms", device="b", counts=False)
     assert figures.source(here) == "measured, 9 runs"
-    assert figures.source(there) == "measured elsewhere (not this device)"
+    assert figures.source(there) == "measured elsewhere"
     assert figures.source(Measured("x", 1.0, "", Provenance.SIMULATED)) == "simulated"
     assert figures.source(Measured("x", 1.0, "", Provenance.STATED)) == "stated"
 
