@@ -18,8 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,40 +27,44 @@ import onnx
 import onnx.helper as proto
 import onnx.numpy_helper
 
-from mcompile import graph, registry, rules, verify
-from mcompile.reference import reference
-from mcompile.types import Program
+from mcompile import graph, pipeline, quantize, registry
+from mcompile.frontend import capture
+from mcompile.reference import random_feeds
+from mcompile.types import Program, Sample, Samples
 
 _LAYERS = 8
 
 
 def load(path: Path) -> Program:
-    """The program; its weights stay on disk."""
-    return graph.load(path, "memory")
+    """The program as a build captures it; its weights stay on disk."""
+    return capture(path)
 
 
-def optimize(program: Program) -> Program:
+def optimize(program: Program, _folder: Path) -> Program:
     """The middle end as a build runs it, every phase checked."""
-    held = reference(program)
-    work = graph.clone(program)
-    graph.infer_shapes(work)
-    for phase, chosen in rules.by_phase(registry.rules()):
-        work, log = verify.checked(work, partial(_apply, chosen), held)
-        done = ", ".join(a.rule for a in log.applied)
-        print(f"{phase.value}: {done or 'nothing'}; {len(log.undone)} undone", file=sys.stderr)
+    work, log = pipeline.optimize(program)
+    done = Counter(a.rule for a in log.applied)
+    print(f"{dict(done)}, {len(log.undone)} undone", file=sys.stderr)
     return work
 
 
-STEPS: dict[str, Callable[[Program], Program]] = {"optimize": optimize}
+def quantize_to(program: Program, folder: Path) -> Program:
+    """Q/DQ for ONNX Runtime from two seeded samples, written to disk."""
+    scheme = registry.backend("onnxruntime").scheme
+    feeds = [random_feeds(program, seed) for seed in range(2)]
+    samples = Samples("seeded", lambda: (Sample(f) for f in feeds), len(feeds))
+    plan = quantize.plan(program, quantize.observe(program, samples), scheme)
+    made = quantize.insert(program, plan, scheme)
+    graph.save(made, folder / "quantized.onnx")
+    size = sum(f.stat().st_size for f in folder.glob("quantized.onnx*")) / 1e6
+    print(f"{len(plan.tensors)} tensors quantized, {size:.0f} MB written", file=sys.stderr)
+    return made
 
 
-def _apply(
-    chosen: tuple[rules.Rule[object], ...],
-    program: Program,
-    limit: int | None,
-    banned: frozenset[tuple[str, str]],
-) -> object:
-    return rules.run(program, chosen, limit=limit, banned=banned)
+STEPS: dict[str, Callable[[Program, Path], Program]] = {
+    "optimize": optimize,
+    "quantize": quantize_to,
+}
 
 
 def generate(folder: Path, gb: float) -> Path:
@@ -116,7 +120,7 @@ def work(path: Path) -> None:
     program = load(path)
     for name, step in STEPS.items():
         print(name, flush=True)
-        program = step(program)
+        program = step(program, path.parent)
 
 
 class Watch:

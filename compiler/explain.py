@@ -10,10 +10,17 @@ from mcompile.listing import described
 from mcompile.names import nearest
 from mcompile.talk import Talk
 
+_CHECKS = {
+    "oracle_agreement": "The artifact's outputs are near those of the untouched model: SQNR in dB,"
+    " or the share of equal elements where no output is a float; the floor depends on precision.",
+    "golden_error": "`mcompile check` runs the inputs of golden.npz again: the largest error may be"
+    " the tolerance kept beside them, as a share of the largest golden output.",
+}
+
 
 def explain(talk: Talk, name: str) -> int:
     """Print what the name means; raises `UsageError` with the nearest known names otherwise."""
-    for look in (_target, _error, _budget, _metric, _rule):
+    for look in (_target, _error, _budget, _check, _metric, _rule):
         if text := look(name):
             if talk.json:
                 talk.document({"name": name, "text": text})
@@ -56,6 +63,10 @@ def _budget(name: str) -> str:
     )
 
 
+def _check(name: str) -> str:
+    return f"{name}: a check that is always on\n\n{_CHECKS[name]}" if name in _CHECKS else ""
+
+
 def _metric(name: str) -> str:
     from mcompile.measure.accuracy import METRICS
 
@@ -80,4 +91,4 @@ def _known() -> list[str]:
     from mcompile.validate import ALWAYS, ROWS
 
     rows = [r.budget or r.metric for r in (*ROWS, *ALWAYS)]
-    return [*targets.names(), *_errors(), *rows, *METRICS, *(r.name for r in registry.rules())]
+    return [*targets.names(), *_errors(), *rows, *_CHECKS, *METRICS, *(r.name for r in registry.rules())]

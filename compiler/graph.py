@@ -22,8 +22,8 @@ from onnx_ir.passes import common
 from mcompile.errors import Broken
 from mcompile.types import Array, Dim, Port, Program
 
-EXTERNAL_ABOVE = 1 << 30
-"""Bytes of weights above which they go to a file of their own: protobuf ends at 2 GiB."""
+EXTERNAL_ABOVE = 1 << 27
+"""Bytes of weights above which they go to a file of their own: protobuf holds all of them twice."""
 
 MAPPED_ABOVE = 1 << 24
 """Bytes above which a tensor the compiler makes lives in an unlinked file, not in memory."""

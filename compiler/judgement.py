@@ -166,6 +166,8 @@ def _warnings(outcome: Outcome, form: Form, jump: str) -> tuple[str, ...]:
         )
     if jump:
         told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
+    if outcome.log.unproven:
+        told.append(f"the optimized model could not be compared: {outcome.log.unproven}")
     told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
     return tuple(told)
 

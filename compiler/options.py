@@ -26,6 +26,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_LISTS = ("inputs", "budgets", "skip")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -178,5 +180,11 @@ def of(given: Mapping[str, Any]) -> Options:
             raise UsageError(
                 f"{key} is not an option of a build", where="build(...)", fix=nearest(key, known)
             )
-    listed = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return Options(**listed)
+    return Options(**{k: _listed(v) if k in _LISTS else v for k, v in given.items()})
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    """Several words from a list of them, from one alone, or from a table of keys and values."""
+    if isinstance(value, Mapping):
+        return tuple(f"{k}={v}" for k, v in value.items())
+    return (value,) if isinstance(value, str) else tuple(value)

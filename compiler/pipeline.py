@@ -74,7 +74,8 @@ def optimize(
     for name in skip:
         if name not in names:
             raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
-    held, log = reference(program, feeds), Log()
+    held = reference(program, feeds)
+    log = Log(unproven=held.unproven)
     for _, chosen in rules.by_phase(r for r in known if r.name not in skip):
         program, made = verify.checked(program, partial(_run, chosen), held)
         log += made
@@ -84,6 +85,7 @@ def optimize(
 def _run(
     chosen: Sequence[rules.Rule[Any]], program: Program, limit: int | None, banned: verify.Banned
 ) -> Log:
+    graph.infer_shapes(program)
     return rules.run(program, chosen, limit=limit, banned=banned)
 
 

@@ -47,17 +47,19 @@ class Undone:
 
 @dataclass(frozen=True)
 class Log:
-    """What the rules did to a program."""
+    """What the rules did to a program; `unproven` is why the numbers could not be compared."""
 
     applied: tuple[Applied, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     undone: tuple[Undone, ...] = ()
+    unproven: str = ""
 
     def __add__(self, other: Log) -> Log:
         return Log(
             self.applied + other.applied,
             self.skipped + other.skipped,
             self.undone + other.undone,
+            self.unproven or other.unproven,
         )
 
 

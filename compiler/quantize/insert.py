@@ -17,6 +17,7 @@ from mcompile.quantize.weights import encode
 from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 
 _INT32 = 2**31 - 1
+Stored = dict[str, list[ir.Value]]
 
 
 def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
@@ -32,9 +33,10 @@ def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
     made = {_handed_on(n, scheme) for n in integers if n.op_type not in _open(scheme)}
     held = [v for v in values(graph) if name_of(v) in plan.tensors and v.const_value is None]
     with naming(target.graph):
+        stored: Stored = {}
         for node in integers:
             if node.op_type in scheme.weighted:
-                _insert_weight(graph, node, plan)
+                _insert_weight(graph, node, plan, stored)
         for value in held:
             _insert_pair(graph, value, plan, None if value in made else integers)
     for name in [n for n, v in graph.initializers.items() if not v.uses()]:
@@ -83,18 +85,21 @@ def _insert_pair(
         use.node.replace_input_with(use.idx, real)
 
 
-def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan) -> None:
+def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan, stored: Stored) -> None:
     weight, bias = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    params = plan.tensors[name_of(weight)]
     if weight is None or weight.const_value is None:
         return
-    tensor = weight.const_value
-    codes = ir.LazyTensor(partial(_encoded, tensor, params), ir.DataType.INT8, sizes(tensor))
-    node.replace_input_with(1, _dequantized(graph, name_of(weight), codes, params))
-    values_of_bias = array(bias)
-    if values_of_bias is not None and values_of_bias.ndim == 1:
-        integers, parts = _bias(values_of_bias, plan.tensors[name_of(node.inputs[0])], params)
-        node.replace_input_with(2, _dequantized(graph, name_of(bias), integers, parts))
+    name, tensor = name_of(weight), weight.const_value
+    params = plan.tensors[name]
+    if name not in stored:
+        codes = ir.LazyTensor(partial(_encoded, tensor, params), ir.DataType.INT8, sizes(tensor))
+        stored[name] = _store(graph, name, codes, params)
+    node.replace_input_with(1, _read(graph, name, stored[name], params))
+    reals = array(bias)
+    if reals is not None and reals.ndim == 1:
+        integers, parts = _bias(reals, plan.tensors[name_of(node.inputs[0])], params)
+        kept = _store(graph, name_of(bias), integers, parts)
+        node.replace_input_with(2, _read(graph, name_of(bias), kept, parts))
 
 
 def _encoded(tensor: ir.TensorProtocol, params: QParams) -> ir.TensorProtocol:
@@ -108,16 +113,22 @@ def _bias(bias: Array, data: QParams, weight: QParams) -> tuple[Array, QParams]:
     return codes, QParams(scale, np.zeros_like(scale, np.int32), "int32", axis)
 
 
-def _dequantized(
+def _store(
     graph: ir.Graph, name: str, codes: Array | ir.LazyTensor, params: QParams
-) -> ir.Value:
-    """The real form of integers that are stored in the file."""
-    stored = constant(graph, f"{name}.integer", codes)
-    scale = constant(graph, f"{name}.scale", params.scale)
-    zero = constant(graph, f"{name}.zero_point", np.asarray(params.zero_point, params.dtype))
+) -> list[ir.Value]:
+    """Codes, scale and zero point as constants of the file."""
+    return [
+        constant(graph, f"{name}.integer", codes),
+        constant(graph, f"{name}.scale", params.scale),
+        constant(graph, f"{name}.zero_point", np.asarray(params.zero_point, params.dtype)),
+    ]
+
+
+def _read(graph: ir.Graph, name: str, kept: list[ir.Value], params: QParams) -> ir.Value:
+    """The real form of stored integers, for one reader: runtimes fuse it into that one."""
     axis = {} if params.axis is None else {"axis": params.axis}
-    real = _append(graph, "DequantizeLinear", [stored, scale, zero], f"{name}.real", axis)
-    real.dtype, real.shape = ir.DataType.FLOAT, ir.Shape(codes.shape)
+    real = _append(graph, "DequantizeLinear", kept, f"{name}.real", axis)
+    real.dtype, real.shape = ir.DataType.FLOAT, kept[0].shape
     return real
 
 

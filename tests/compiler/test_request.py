@@ -1,0 +1,110 @@
+"""A request is whole before anything slow begins, or it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcompile.errors import BackendMissing, SamplesError, TargetError, UsageError
+from mcompile.options import Options
+from mcompile.request import as_target, name_of, resolve
+from mcompile.samples import Preprocess
+from mcompile.types import Precision
+
+FLOAT, INT8, HALF = Precision.FP32, Precision.INT8, Precision.FP16
+
+
+def given(**more) -> Options:
+    return Options(**{"target": "cpu-server", **more})
+
+
+@pytest.mark.parametrize(
+    ("options", "requested", "forms"),
+    [
+        (given(), FLOAT, (FLOAT,)),
+        (given(precision="fp16"), HALF, (HALF, FLOAT)),
+        (given(precision="int8", calibration="c.npz"), INT8, (INT8, FLOAT)),
+        (given(precision="int8-dynamic"), Precision.INT8_DYNAMIC, (Precision.INT8_DYNAMIC, FLOAT)),
+        (given(precision="bf16"), Precision.BF16, (FLOAT,)),
+        (given(precision="auto"), FLOAT, (FLOAT,)),
+        (given(precision="auto", calibration="c.npz"), INT8, (INT8, FLOAT)),
+        (given(target="raspberry-pi-4", calibration="c.npz"), INT8, (INT8, FLOAT)),
+    ],
+)
+def test_the_forms_to_make_begin_with_the_one_that_is_wanted(options, requested, forms) -> None:
+    found = resolve("m.onnx", options)
+    assert (found.requested, found.precisions) == (requested, forms)
+
+
+def test_a_fallback_is_said_and_auto_may_choose() -> None:
+    assert "bf16 falls back to fp32" in resolve("m", given(precision="bf16")).because
+    assert resolve("m", given()).because == ""
+    assert resolve("m", given(precision="auto")).choose
+    assert not resolve("m", given()).choose
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "what"),
+    [
+        (Options(), UsageError, "no target was named"),
+        (given(target="cpu-servr"), TargetError, "cpu-servr is not a target"),
+        (given(precision="int7"), UsageError, "int7 is not a precision"),
+        (given(precision="int8"), SamplesError, "int8 needs calibration data"),
+        (given(precision="bf16", strict=True), TargetError, "may not be given bf16"),
+        (given(scenario="movil"), UsageError, "movil is not a scenario"),
+        (given(budgets=("latency=3",)), UsageError, "latency is not a budget"),
+        (given(metric="top2"), UsageError, "top2 is not a metric"),
+        (given(target="t4"), BackendMissing, "no tensorrt backend"),
+    ],
+)
+def test_what_cannot_be_met_is_refused_with_place_or_way_out(options, kind, what) -> None:
+    with pytest.raises(kind, match=what) as caught:
+        resolve("no-such-model.onnx", options)
+    assert caught.value.fix
+
+
+def test_a_precision_that_the_backend_cannot_write_is_refused(tmp_path: Path) -> None:
+    profile = 'extends = "cpu-server"\n[legality]\nbf16 = "native"\n'
+    (tmp_path / "mine.toml").write_text(profile)
+    with pytest.raises(TargetError, match="onnxruntime cannot be given bf16") as caught:
+        resolve("m", given(target=str(tmp_path / "mine.toml"), precision="bf16"))
+    assert caught.value.fix.startswith("--precision fp32 or fp16")
+
+
+def test_limits_of_scenario_and_caller_are_in_the_target() -> None:
+    found = resolve("m", given(scenario="mobile-app", budgets=("size_mb=3",)))
+    assert found.target.budgets.size_mb == 3
+    assert found.target.budgets.latency_p50_ms == 100 or found.target.budgets.latency_p99_ms == 100
+
+
+def test_the_frontend_is_told_inputs_code_and_the_targets_opset() -> None:
+    found = resolve("m", given(inputs=("x=F32[N,3]",), arch="a:b", arch_args={"w": 1})).capture
+    [port] = found.inputs
+    assert (port.name, port.dtype, port.shape) == ("x", "float32", ("N", 3))
+    assert (found.arch, found.arch_args, found.trust_code) == ("a:b", {"w": 1}, False)
+    assert found.opset == resolve("m", given()).target.runtime.max_opset
+
+
+def test_preprocessing_is_read_where_it_was_named() -> None:
+    assert resolve("m", given()).preprocess is None
+    assert isinstance(resolve("m", given(preprocess="imagenet")).preprocess, Preprocess)
+
+
+def test_a_backend_sees_the_precision_it_is_to_build() -> None:
+    found = resolve("m", given(precision="fp16"))
+    assert as_target(found, FLOAT).precision is FLOAT
+    assert as_target(found, FLOAT).budgets == found.target.budgets
+
+
+def test_samples_in_memory_count_as_given() -> None:
+    calibration = [np.zeros((1, 3), np.float32)]
+    assert resolve("m", given(precision="int8", calibration=calibration)).precisions[0] is INT8
+
+
+@pytest.mark.parametrize(
+    ("source", "name"), [("a/b.onnx", "b.onnx"), (Path("c.pt"), "c.pt"), ("m:f", "m:f"), (3, "int")]
+)
+def test_a_source_is_called_by_its_last_name(source, name) -> None:
+    assert name_of(source) == name
