@@ -91,4 +91,11 @@ def _known() -> list[str]:
     from mcompile.validate import ALWAYS, ROWS
 
     rows = [r.budget or r.metric for r in (*ROWS, *ALWAYS)]
-    return [*targets.names(), *_errors(), *rows, *_CHECKS, *METRICS, *(r.name for r in registry.rules())]
+    return [
+        *targets.names(),
+        *_errors(),
+        *rows,
+        *_CHECKS,
+        *METRICS,
+        *(r.name for r in registry.rules()),
+    ]

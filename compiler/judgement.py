@@ -17,7 +17,7 @@ from mcompile.estimate.roofline import predict
 from mcompile.journal import Journal
 from mcompile.layers import described, rows
 from mcompile.measure.comparison import compare, drop
-from mcompile.measure.drift import drift, first_jump
+from mcompile.measure.drift import first_jump
 from mcompile.measure.machine import Machine, here
 from mcompile.measure.size import size
 from mcompile.outcome import Form, Outcome
@@ -194,9 +194,7 @@ def _comparison(
 
 
 def _layers(outcome: Outcome, form: Form) -> tuple[tuple[Layer, ...], str]:
-    error: Mapping[str, float] = {}
-    if form.plan is not None:
-        error = drift(outcome.forms[Precision.FP32].program, form.program, outcome.samples)
+    error = outcome.drift if form.plan is not None else {}
     work = count(form.program)
     found = described(outcome.trials[form.precision].layers, form.program, work.nodes, error)
     return found, first_jump(error)

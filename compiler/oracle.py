@@ -49,6 +49,8 @@ class Oracle:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         # Prepacking would copy every weight; memory-mapped weights stay on disk without it.
         options.add_session_config_entry("session.disable_prepacking", "1")
+        # Threads that wait for the next run by spinning would cost more than the runs themselves.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 4
         options.intra_op_num_threads = threads or 0

@@ -37,3 +37,4 @@ class Outcome:
     metric: Metric | None
     log: Log
     ranges: Ranges
+    drift: Mapping[str, float]

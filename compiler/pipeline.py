@@ -20,6 +20,7 @@ from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
 from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric, find
+from mcompile.measure.drift import drift
 from mcompile.measure.trial import Effort, Trial, measure
 from mcompile.names import nearest
 from mcompile.options import Options
@@ -54,8 +55,13 @@ def build(
     with claim(out) as folder:
         forms = _lower(request, programs, folder, journal)
         seen, metric = evaluation or _noise(captured), _metric(request, evaluation)
-        trials = _measure(request, captured, forms, seen, metric, journal)
-        outcome = Outcome(request, captured, forms, trials, seen, metric, log, ranges)
+        with journal.stage("measured") as entry:
+            trials = _measure(request, captured, forms, seen, metric)
+            runs = len(next(iter(trials.values())).latency_ms)
+            entry.summary = f"{runs} runs of each form, on {seen.source}"
+            first = next(iter(forms.values()))
+            moved = drift(program, first.program, seen) if first.plan else {}
+        outcome = Outcome(request, captured, forms, trials, seen, metric, log, ranges, moved)
         report = judged(outcome, journal, out)
         hand_over(outcome, report, folder)
         finish(report, folder)
@@ -185,19 +191,15 @@ def _measure(
     forms: Mapping[Precision, Form],
     samples: Samples,
     metric: Metric | None,
-    journal: Journal,
 ) -> Mapping[Precision, Trial]:
     given = request.options
-    with journal.stage("measured") as entry:
-        opened = {
-            p.value: partial(request.backend.open, f.artifact, f.folder, given.threads)
-            for p, f in forms.items()
-        }
-        effort = Effort(given.runs, given.seconds, given.batch)
-        oracle = Oracle(captured, threads=given.threads)
-        trials = measure(opened, oracle, samples, metric, captured.inputs, effort)
-        runs = len(next(iter(trials.values())).latency_ms)
-        entry.summary = f"{runs} runs of each form, on {samples.source}"
+    opened = {
+        p.value: partial(request.backend.open, f.artifact, f.folder, given.threads)
+        for p, f in forms.items()
+    }
+    effort = Effort(given.runs, given.seconds, given.batch)
+    oracle = Oracle(captured, threads=given.threads)
+    trials = measure(opened, oracle, samples, metric, captured.inputs, effort)
     return {p: trials[p.value] for p in forms}
 
 

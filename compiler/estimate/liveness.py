@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import onnx_ir as ir
 
@@ -43,9 +44,8 @@ def peak_activation(program: Program, sizes: Mapping[str, int] | None = None) ->
 
 def peak_bytes(found: Iterable[Span]) -> int:
     """The largest sum of bytes alive at one step."""
-    kept = list(found)
-    steps = {s.born for s in kept}  # the sum grows only where something is born
-    return max((sum(s.bytes for s in kept if s.born <= t <= s.dies) for t in steps), default=0)
+    events = sorted(e for s in found for e in ((s.born, 1, s.bytes), (s.dies + 1, 0, -s.bytes)))
+    return max(accumulate(change for _, _, change in events), default=0)
 
 
 def spans(program: Program) -> tuple[list[Span], list[str]]:

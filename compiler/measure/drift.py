@@ -20,7 +20,8 @@ def drift(reference: Program, other: Program, samples: Samples) -> Mapping[str, 
 
     Over the first four samples, in the order of execution; both run as written, node by node.
     """
-    shared = [n for n in _computed(other) if n in set(_computed(reference))]
+    known = set(_computed(reference))
+    shared = [n for n in _computed(other) if n in known]
     one, two = Oracle(reference, shared), Oracle(other, shared)
     signal, noise = dict.fromkeys(shared, 0.0), dict.fromkeys(shared, 0.0)
     for sample in islice(samples, SAMPLES):

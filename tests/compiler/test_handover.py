@@ -1,0 +1,78 @@
+"""What is put in place: the chosen form alone, golden cases of the untouched model, a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from mcompile import cli, graph
+from mcompile.artifact import read, read_golden
+from mcompile.oracle import Oracle
+from mcompile.types import Precision
+
+from .conftest import QUICK
+
+
+@pytest.fixture(scope="module")
+def manifest(built):
+    return read(built.folder)
+
+
+def test_only_the_chosen_form_is_left(built, manifest) -> None:
+    assert [f.path for f in manifest.artifact.files] == ["model.onnx"]
+    assert not [p for p in built.folder.iterdir() if p.name.startswith(".") or p.is_dir()]
+    data = (built.folder / "model.onnx").read_bytes()
+    assert manifest.artifact.files[0].sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_golden_outputs_are_those_of_the_untouched_model(built, manifest) -> None:
+    golden = read_golden(built.folder)
+    oracle = Oracle(graph.load(built.data / "net.onnx", "net"))
+    assert len(golden.cases) == 3
+    with np.load(built.data / "evaluation.npz") as held_out:
+        for i, (feeds, wanted) in enumerate(golden.cases):
+            np.testing.assert_array_equal(feeds["x"][0], held_out["x"][i])
+            np.testing.assert_array_equal(wanted["y"], oracle.run(feeds)["y"])
+    assert golden.tolerance == manifest.tolerance
+    assert 1e-4 <= golden.tolerance < 0.5
+
+
+def test_the_manifest_says_what_was_built_from_what_and_how(built, manifest) -> None:
+    assert (manifest.model, manifest.target, manifest.backend) == (
+        "net", "cpu-server", "onnxruntime",
+    )  # fmt: skip
+    assert manifest.requested is manifest.built is Precision.INT8
+    assert manifest.because == ""
+    assert manifest.verdict.value == built.report["verdict"]
+    assert {"mcompile", "onnxruntime"} <= set(manifest.tools)
+    assert len(manifest.source_sha256) == 64
+    [port] = manifest.artifact.inputs
+    assert (port.name, port.dtype, port.shape) == ("x", "float32", (1, 3, 16, 16))
+
+
+def test_the_command_can_be_read_and_names_no_place(manifest) -> None:
+    words = list(manifest.command)
+    assert words[:4] == ["mcompile", "net.onnx", "--target", "cpu-server"]
+    for option, value in (("--precision", "int8"), ("--calibration", "calibration.npz"),
+                          ("--evaluation", "evaluation.npz"), ("--seed", "0")):  # fmt: skip
+        assert words[words.index(option) + 1] == value
+    assert not [w for w in words if "/" in w]
+
+
+def test_another_source_has_another_hash_and_preprocessing_is_kept(data) -> None:
+    (data / "how.toml").write_text("scale = 127.5\n")
+    words = [str(data / "net.onnx"), "--target", "cpu-server", *QUICK, "-q"]
+    words += ["--evaluation", str(data / "evaluation.npz")]
+    cli.run([*words, "-o", str(data / "one")])
+    weights = graph.load(data / "net.onnx", "net")
+    graph.initializer(weights.graph.graph, "unused", np.ones(3, np.float32))
+    graph.save(weights, data / "net.onnx")
+    cli.run([*words, "--preprocess", str(data / "how.toml"), "-o", str(data / "two")])
+    one, two = (read(data / d / "net-cpu-server-fp32") for d in ("one", "two"))
+    assert one.source_sha256 != two.source_sha256
+    assert one.preprocess == {}
+    assert two.preprocess["scale"] == 127.5
+    assert json.loads((data / "two" / "net-cpu-server-fp32" / "artifact.json").read_text())
