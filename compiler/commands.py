@@ -18,7 +18,7 @@ from mcompile.inspection import Inspection, card
 from mcompile.inspection import inspect as look_into
 from mcompile.options import Options, of, with_card
 from mcompile.record import Log, Report
-from mcompile.report import console, document, figures
+from mcompile.report import console, document, figures, front
 from mcompile.talk import Talk
 from mcompile.types import Verdict
 from mcompile.validate import ALWAYS
@@ -107,10 +107,23 @@ def compare(talk: Talk, folders: Sequence[str]) -> int:
             "one artifact cannot be compared", where=folders[0], fix="mcompile compare DIR DIR..."
         )
     if talk.json:
-        talk.document(console.contest(reports))
+        talk.document(_contest(folders, reports))
     else:
         console.compare(reports, talk.console())
     return 0
+
+
+def _contest(folders: Sequence[str], reports: Sequence[Report]) -> dict[str, Any]:
+    """The rows of a comparison as data; `front` tells those that no other beats on every axis."""
+    axes = ("size", "latency_p50", front.quality(reports))
+    best = front.front([front.point(r, axes[-1]) for r in reports])
+    rows = [
+        {"folder": folder, "model": r.model, "target": r.target, "precision": r.built,
+         "verdict": r.verdict, "front": i in best,
+         "measured": {axis: front.measurement(r, axis) for axis in axes}}
+        for i, (folder, r) in enumerate(zip(folders, reports, strict=True))
+    ]  # fmt: skip
+    return {"axes": axes, "artifacts": rows}
 
 
 def _options(given: Mapping[str, Any]) -> Options:

@@ -7,8 +7,8 @@ import inspect
 from mcompile import errors, targets
 from mcompile.errors import CompileError, UsageError
 from mcompile.listing import described
-from mcompile.names import nearest
 from mcompile.talk import Talk
+from mcompile.wording import nearest
 
 _CHECKS = {
     "oracle_agreement": "The artifact's outputs are near those of the untouched model: SQNR in dB,"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mcompile.errors import CompileError, UsageError
+from mcompile.wording import nearest
 
-_FORM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_FORM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def is_name(text: object) -> bool:
@@ -18,32 +23,62 @@ def is_name(text: object) -> bool:
     return isinstance(text, str) and bool(_FORM.fullmatch(text))
 
 
-def resolve(name: str, kind: type[CompileError] = UsageError) -> Callable[..., Any]:
-    """The callable of that name; its module is imported. Raises `kind` when there is none."""
+def resolve(name: str, kind: type[CompileError] = UsageError, *places: Path) -> Callable[..., Any]:
+    """The callable of that name; its module is imported, from `places` where nothing else has it.
+
+    Raises `kind` when there is none, whatever the module does when it is imported.
+    """
     if not is_name(name):
         raise kind(
-            f"{name} is not of the form MODULE:CALLABLE", fix="for example package.nets:make"
-        )
-    module, _, attributes = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-    except Exception as error:  # importing runs the module, which may raise anything
-        raise kind(
-            f"cannot import {module}: {error}",
+            "code is named MODULE:CALLABLE",
             where=name,
-            fix="install the package, or run where the module can be imported",
-        ) from error
-    for part in attributes.split("."):
-        if not hasattr(found, part):
-            raise kind(f"{module} has no {attributes}", where=name, fix=nearest(part, dir(found)))
-        found = getattr(found, part)
+            fix="for example torchvision.models:resnet18",
+        )
+    module_name, _, path = name.partition(":")
+    with reachable(*places):
+        module = _module(module_name, name, kind)
+    try:
+        found: Any = reduce(getattr, path.split("."), module)
+    except AttributeError as error:
+        known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        fix = nearest(path, known[:50]) if known else "another module"
+        raise kind(f"{module_name} has no {path}", where=name, fix=fix) from error
     if not callable(found):
-        raise kind(f"{name} is not callable", fix="name a function or a class")
+        raise kind(
+            f"{path} is {type(found).__name__} and cannot be called",
+            where=name,
+            fix="name a function or a class",
+        )
     return found  # type: ignore[no-any-return]
 
 
-def nearest(wrong: str, known: Iterable[str], otherwise: str = "") -> str:
-    """The known names that look like the wrong one, joined for a sentence; else `otherwise`."""
-    public = [k for k in known if not k.startswith("_")]
-    close = difflib.get_close_matches(wrong, public, n=3, cutoff=0.5)
-    return " or ".join(close) or otherwise or ", ".join(sorted(public)[:12])
+@contextmanager
+def reachable(*places: Path) -> Iterator[None]:
+    """Within it, modules in the places can be imported; none of them hides an installed one."""
+    added = [p for p in (str(place.resolve()) for place in places) if p not in sys.path]
+    sys.path.extend(added)
+    try:
+        yield
+    finally:
+        for place in added:
+            sys.path.remove(place)
+
+
+def _module(module: str, name: str, kind: type[CompileError]) -> ModuleType:
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        own = f"{module}.".startswith(f"{missing}.")
+        raise kind(
+            f"there is no module {missing}" if own else f"{module} needs {missing}",
+            where=name,
+            fix="run in the folder that holds it, set PYTHONPATH, or install its package",
+        ) from error
+    except (Exception, SystemExit) as error:  # importing runs the module, which may do anything
+        raise kind(
+            f"{module} cannot be imported",
+            where=f"{name}: {type(error).__name__}: {error}",
+            fix="import it by itself and mend what fails",
+        ) from error

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from mcompile.errors import UsageError
-from mcompile.names import is_name, nearest, resolve
+from mcompile.names import is_name, resolve
+from mcompile.wording import nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -180,7 +181,8 @@ def of(given: Mapping[str, Any]) -> Options:
             raise UsageError(
                 f"{key} is not an option of a build", where="build(...)", fix=nearest(key, known)
             )
-    return Options(**{k: _listed(v) if k in _LISTS else v for k, v in given.items()})
+    options: dict[str, Any] = {k: _listed(v) if k in _LISTS else v for k, v in given.items()}
+    return Options(**options)
 
 
 def _listed(value: Any) -> tuple[str, ...]:

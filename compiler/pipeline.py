@@ -22,7 +22,6 @@ from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric, find
 from mcompile.measure.drift import drift
 from mcompile.measure.trial import Effort, Trial, measure
-from mcompile.names import nearest
 from mcompile.options import Options
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
@@ -32,6 +31,7 @@ from mcompile.reference import random_feeds, reference
 from mcompile.request import AUTO, Request, as_target, resolve
 from mcompile.samples import check, open_samples
 from mcompile.types import Feeds, Precision, Program, Sample, Samples
+from mcompile.wording import nearest
 
 Finish = Callable[[Report, Path], None]
 _LEAST_CALIBRATION = 2

@@ -5,7 +5,6 @@ A file holds exactly one class derived from its room's base. It is imported when
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -22,6 +21,7 @@ from mcompile import backends as backends_room
 from mcompile import passes
 from mcompile.backend import Backend
 from mcompile.errors import BackendMissing, Broken, TargetError
+from mcompile.wording import nearest
 
 if TYPE_CHECKING:
     from mcompile.rules import Rule
@@ -87,8 +87,7 @@ def _backend_module(name: str, folders: Iterable[Path]) -> ModuleType:
             f"this version has no {name} backend", fix="`mcompile backends` lists those it has"
         )
     known = [*_files(backends_room.__path__), *_entry_points(), *PLANNED]
-    near = difflib.get_close_matches(name, known, 1) or known
-    raise TargetError(f"{name} is not a backend", fix=", ".join(near))
+    raise TargetError(f"{name} is not a backend", fix=nearest(name, known))
 
 
 def _entry_points() -> dict[str, EntryPoint]:

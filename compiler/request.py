@@ -11,11 +11,11 @@ from mcompile.backend import Backend
 from mcompile.errors import SamplesError, TargetError, UsageError
 from mcompile.frontend import CaptureOptions, parse_input
 from mcompile.measure.accuracy import find
-from mcompile.names import nearest
 from mcompile.options import Options, with_card
 from mcompile.profile import Target
 from mcompile.samples import Preprocess, load_preprocess
 from mcompile.types import Precision
+from mcompile.wording import nearest
 
 AUTO = "auto"
 
@@ -121,6 +121,6 @@ def _precision(text: str, target: Target) -> Precision:
         raise UsageError(
             f"{text} is not a precision",
             where="--precision",
-            fix=nearest(text, known, ", ".join([*known, AUTO])),
+            fix=nearest(text, [*known, AUTO]),
         )
     return Precision(text)

@@ -12,8 +12,8 @@ from mcompile.targets.legality import complete
 from mcompile.targets.limits import override
 from mcompile.targets.places import Place, shipped
 from mcompile.targets.tables import read
-from mcompile.targets.wording import nearest
 from mcompile.types import Precision
+from mcompile.wording import nearest
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from mcompile.errors import TargetError
 from mcompile.profile import Legality, Target
 from mcompile.targets.rooms import check, typed
-from mcompile.targets.wording import choice, nearest, shown
 from mcompile.types import Precision
+from mcompile.wording import choice, nearest, shown
 
 PRECISIONS = {p.value: p for p in Precision}
 _PLAIN = {"native": "native", "emulated": "emulated", "illegal": "illegal"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from mcompile.errors import TargetError, UsageError
 from mcompile.profile import Budgets
 from mcompile.targets.rooms import known, section, typed, values
-from mcompile.targets.wording import nearest, shown
+from mcompile.wording import nearest, shown
 
 NAMES = {name: hint for name, hint in known(Budgets).items() if name != "soft"}
 

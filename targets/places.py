@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcompile.errors import TargetError
-from mcompile.targets.wording import nearest
+from mcompile.wording import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

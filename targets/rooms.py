@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from mcompile.errors import TargetError
-from mcompile.targets.wording import nearest, shown
+from mcompile.wording import nearest, shown
 
 _WANTED = {
     float: ("a number", "a bare number: its unit is in the name"),

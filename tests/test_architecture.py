@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {"compiler": "mcompile", "backends": "mcompile.backends", "targets": "mcompile.targets"}
-CORE = {"errors", "types", "profile", "record", "names", "files", "graph", "oracle", "backend"}
+CORE = {
+    "errors",
+    "wording",
+    "types",
+    "profile",
+    "record",
+    "names",
+    "files",
+    "graph",
+    "oracle",
+    "backend",
+}
 STAGES = {"frontend", "samples", "quantize", "estimate", "measure", "report", "validate"}
 ORDER = STAGES | {"rules", "verify", "reference", "registry", "targets", "artifact"}
 PIPELINE = {
@@ -30,7 +41,8 @@ CLI = {"cli", "commands", "listing", "explain", "talk"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
-    "names": {"errors"},
+    "wording": set(),
+    "names": {"errors", "wording"},
     "files": {"types"},
     "profile": {"types"},
     "record": {"types"},
@@ -48,10 +60,10 @@ ALLOWED: dict[str, set[str]] = {
     "artifact": CORE | {"golden", "claim"},
     "journal": {"record"},
     "talk": {"errors"},
-    "options": {"errors", "names"},
+    "options": {"errors", "names", "wording"},
     "passes": CORE | {"rules"},
     "backends": CORE - {"oracle", "names"},
-    "targets": {"errors", "profile", "types", "names"},
+    "targets": {"errors", "profile", "types", "wording"},
     **dict.fromkeys(STAGES, CORE),
     **dict.fromkeys(PIPELINE - {"options", "journal"}, CORE | ORDER | PIPELINE),
     **dict.fromkeys(CLI - {"talk"}, CORE | ORDER | PIPELINE | CLI),

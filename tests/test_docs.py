@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from mcompile import cli, graph
 
 from .compiler.conftest import program, write_data

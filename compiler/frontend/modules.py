@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcompile.errors import SourceError
 from mcompile.frontend.runtime import first_line, quiet, require_torch
+from mcompile.names import reachable, resolve
 
 if TYPE_CHECKING:
     import torch
@@ -25,53 +23,17 @@ def build(reference: str, arguments: Mapping[str, object]) -> torch.nn.Module:
     require_torch()
     import torch
 
-    module, colon, name = reference.partition(":")
-    if not (module and colon and name):
-        raise SourceError(
-            "the code that builds a model is named MODULE:CALLABLE",
-            where=reference,
-            fix="for instance torchvision.models:resnet18",
-        )
-    with quiet(), _working_directory(), torch.random.fork_rng(devices=[]):
+    here = Path.cwd()
+    with quiet(), reachable(here), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made = _call(_attribute(_import(module, reference), name, reference), reference, arguments)
+        made = _call(resolve(reference, SourceError, here), reference, arguments)
     if not isinstance(made, torch.nn.Module):
         raise SourceError(
-            f"{name} returned {_kind(made)}, not an nn.Module",
+            f"{reference.partition(':')[2]} returned {_kind(made)}, not an nn.Module",
             where=reference,
             fix="name a class derived from nn.Module, or a function that returns a model",
         )
     return made
-
-
-def _import(module: str, reference: str) -> Any:
-    importlib.invalidate_caches()
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        missing = error.name or module
-        own = module == missing or module.startswith(f"{missing}.")
-        raise SourceError(
-            f"there is no module {missing}" if own else f"{module} needs {missing}",
-            where=reference,
-            fix="run in the folder that holds it, set PYTHONPATH, or install its package",
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise _failed(f"{module} cannot be imported", reference, error) from error
-
-
-def _attribute(module: Any, name: str, reference: str) -> Any:
-    found = module
-    for part in name.split("."):
-        if not hasattr(found, part):
-            public = [n for n, v in vars(module).items() if callable(v) and n[0] != "_"]
-            raise SourceError(
-                f"{module.__name__} has no {name}",
-                where=reference,
-                fix=f"one of {', '.join(public[:6])}" if public else "another module",
-            )
-        found = getattr(found, part)
-    return found
 
 
 def _call(found: Any, reference: str, arguments: Mapping[str, object]) -> Any:
@@ -79,12 +41,6 @@ def _call(found: Any, reference: str, arguments: Mapping[str, object]) -> Any:
 
     if isinstance(found, torch.nn.Module) and not arguments:
         return found
-    if not callable(found):
-        raise SourceError(
-            f"{reference.partition(':')[2]} is {_kind(found)}, not something to call",
-            where=reference,
-            fix="name a class derived from nn.Module, or a function that returns a model",
-        )
     try:
         return found(**arguments)
     except TypeError as error:
@@ -103,16 +59,3 @@ def _failed(what: str, reference: str, error: BaseException) -> SourceError:
 
 def _kind(value: object) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
-
-
-@contextlib.contextmanager
-def _working_directory() -> Iterator[None]:
-    """Find modules in the working directory too, last, so that none shadows an installed one."""
-    folder = os.getcwd()
-    sys.path.append(folder)
-    try:
-        yield
-    finally:
-        sys.path.reverse()
-        sys.path.remove(folder)
-        sys.path.reverse()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mcompile.errors import SamplesError, UsageError
+from mcompile.names import resolve
 from mcompile.types import Array, Feeds
+from mcompile.wording import nearest
 
 Score = Callable[[Feeds, Array], float]
 
@@ -35,26 +36,15 @@ def find(name: str) -> Metric:
         return METRICS[name]
     if ":" in name:
         return _own(name)
-    near = difflib.get_close_matches(name, METRICS, n=1)
     raise UsageError(
         f"{name} is not a metric",
         where="--metric",
-        fix=near[0] if near else f"{', '.join(METRICS)}, or MODULE:CALLABLE",
+        fix=nearest(name, [*METRICS, "MODULE:CALLABLE"]),
     )
 
 
 def _own(name: str) -> Metric:
-    module, _, attribute = name.partition(":")
-    try:
-        score = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # importing runs the user's code, which may raise anything
-        raise UsageError(
-            f"the metric {name} cannot be imported",
-            where=f"{type(error).__name__}: {error}",
-            fix="MODULE:CALLABLE with the module on the import path",
-        ) from error
-    if not callable(score):
-        raise UsageError(f"{name} is not callable", where="--metric", fix="name a function")
+    score = resolve(name, UsageError, Path())
     return Metric(name, "", not getattr(score, "lower_is_better", False), _guarded(name, score))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcompile.errors import SamplesError
-from mcompile.samples.nearest import suggestion
+from mcompile.wording import nearest
 
 CSV_NAME = "labels.csv"
 
@@ -67,7 +67,7 @@ def _by_csv(folder: Path, paths: Sequence[Path]) -> Sequence[int]:
         raise SamplesError(
             f"there is no picture {strange[0]}",
             where=str(folder / CSV_NAME),
-            fix=suggestion(strange[0], names[:1000]),
+            fix=nearest(strange[0], names[:1000]),
         )
     bare = [name for name in names if name not in rows]
     if bare:

@@ -14,11 +14,11 @@ from pathlib import Path
 from mcompile.errors import Broken, SamplesError, UsageError
 from mcompile.samples.call import Call
 from mcompile.samples.fit import fit
-from mcompile.samples.nearest import suggestion
 from mcompile.samples.ports import conform
 from mcompile.samples.preprocess import Preprocess
 from mcompile.samples.source import Source, Wanted
 from mcompile.types import Port, Sample, Samples
+from mcompile.wording import nearest
 
 
 def open_samples(
@@ -117,7 +117,7 @@ def _absent(path: Path) -> SamplesError:
         names = [name for name in os.listdir(there) if not name.startswith(".")]
     except OSError:
         names = []
-    near = suggestion(missing, names[:1000])
+    near = nearest(missing, names[:1000])
     return SamplesError(
         "there are no samples of that name",
         where=str(path)[:200],

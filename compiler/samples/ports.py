@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from mcompile.errors import SamplesError
-from mcompile.samples.nearest import suggestion
 from mcompile.types import Array, Port, Sample
+from mcompile.wording import nearest
 
 
 def match_names(found: Collection[str], ports: Sequence[Port], where: str) -> None:
@@ -20,7 +20,7 @@ def match_names(found: Collection[str], ports: Sequence[Port], where: str) -> No
         raise SamplesError(
             f"the model has no input {extra[0]!r}",
             where=where,
-            fix=suggestion(extra[0], [*known, "labels"]),
+            fix=nearest(extra[0], [*known, "labels"]),
         )
     missing = [name for name in known if name not in found]
     if missing:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from mcompile.errors import SamplesError
-from mcompile.samples.nearest import suggestion
+from mcompile.wording import nearest
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _table(path: Path, name: str) -> Mapping[str, Any]:
         raise SamplesError(
             f"{name} is neither a preset nor a file that can be read",
             where="preprocess",
-            fix=suggestion(name, PRESETS),
+            fix=nearest(name, PRESETS),
         ) from error
     except (msgspec.DecodeError, ValueError) as error:
         raise SamplesError(f"not TOML: {error}", where=str(path)) from error
@@ -95,12 +95,12 @@ def _from_table(table: Mapping[str, Any], where: str) -> Preprocess:
     for key in table:
         if key not in known:
             raise SamplesError(
-                f"{key} is not a part of preprocess", where=where, fix=suggestion(key, known)
+                f"{key} is not a part of preprocess", where=where, fix=nearest(key, known)
             )
     preset = table.get("preset", "none")
     if preset not in PRESETS:
         raise SamplesError(
-            f"{preset} is not a preset", where=where, fix=suggestion(str(preset), PRESETS)
+            f"{preset} is not a preset", where=where, fix=nearest(str(preset), PRESETS)
         )
     merged = {**PRESETS[preset], **{k: v for k, v in table.items() if k != "preset"}}
     for key in ("mean", "std"):

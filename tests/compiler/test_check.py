@@ -1,4 +1,4 @@
-"""An artifact is checked again: what was damaged, moved to another machine, or computes otherwise."""
+"""An artifact again: what was damaged, moved to another machine, or computes otherwise."""
 
 from __future__ import annotations
 

@@ -143,8 +143,15 @@ def test_compare_shows_artifacts_side_by_side(built, tmp_path, capsys) -> None:
     starred = [x for x in lines if x.split()[:1] == ["*"] and "->" in x]
     assert [("net -> cpu-server" in x) for x in starred] == [True]
     assert any("heavier -> cpu-server" in x for x in lines)
-    commands.compare(JSON, [str(built.folder), str(other)])
-    json.loads(capsys.readouterr().out)
+
+
+def test_a_comparison_as_json_tells_the_front_too(built, capsys) -> None:
+    assert commands.compare(JSON, [str(built.folder), str(built.folder)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["axes"] == ["size", "latency_p50", "accuracy"]
+    for row in document["artifacts"]:
+        assert (row["model"], row["precision"], row["front"]) == ("net", "int8", True)
+        assert row["measured"]["size"]["unit"] == "MB"
 
 
 def test_compare_needs_two_artifacts(built, tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Every error is lines a user can read, has the exit code of the contract, and survives a process."""
+"""Every error is lines for a user, has the contract's exit code, and survives a process."""
 
 from __future__ import annotations
 

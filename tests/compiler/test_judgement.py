@@ -48,7 +48,7 @@ def outcome(tmp_path_factory) -> Outcome:
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "judged", keep)
-        pipeline.build(data / "net.onnx", options, lambda report, folder: None)
+        pipeline.build(data / "net.onnx", options, lambda *_: None)
     return seen[0]
 
 
@@ -224,7 +224,7 @@ def test_the_machine_is_named_with_what_matters_to_a_number(judge) -> None:
 
 
 def test_a_machine_that_is_no_target_is_not_called_one() -> None:
-    odd = SimpleNamespace(matches=lambda device: (False, "it is odd"))
+    odd = SimpleNamespace(matches=lambda _: (False, "it is odd"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judgement, "here", lambda: odd)
         [line] = judgement._strangers(load("cpu-server"))

@@ -53,6 +53,8 @@ size_mb = 3
 latency_p50_ms = 40.5
 """
 
+NOTHING = Options()
+
 
 @pytest.fixture
 def nets(tmp_path, monkeypatch):
@@ -71,7 +73,7 @@ def write(folder: Path, text: str) -> Path:
     return folder / "model.onnx"
 
 
-def refused(folder: Path, text: str, given: Options = Options()) -> UsageError:
+def refused(folder: Path, text: str, given: Options = NOTHING) -> UsageError:
     with pytest.raises(UsageError) as caught:
         with_card(write(folder, text), given)
     assert caught.value.where

@@ -67,14 +67,14 @@ def test_a_mistyped_callable_leads_to_the_nearest(tmp_path: Path, module: str) -
 def test_a_missing_module_is_named() -> None:
     with pytest.raises(SamplesError, match="there is no module nowhere_to_be_found") as caught:
         open_samples("nowhere_to_be_found:photos", [X])
-    assert "nowhere_to_be_found.py" in caught.value.fix
+    assert "install its package" in caught.value.fix
 
 
 @pytest.mark.parametrize("line", ["import nowhere_to_be_found", "1 / 0", "def ("])
 def test_a_module_that_fails_is_wrapped_with_its_cause(tmp_path: Path, line: str) -> None:
     name = f"broken_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(f"{line}\n")
-    with pytest.raises(SamplesError, match="the code that gives the samples failed") as caught:
+    with pytest.raises(SamplesError, match="needs nowhere_to_be_found|cannot be imported") as caught:
         open_samples(f"{name}:photos", [X], base=tmp_path)
     assert caught.value.__cause__ is not None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 def choice(words: Sequence[str]) -> str:
     """The words as a person lists them: `a, b or c`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcompile.targets.wording import choice, nearest, shown
+from mcompile.wording import choice, nearest, shown
 
 BUDGETS = ["size_mb", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "cost_usd_per_day"]
 
