@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
     from mcompile.profile import Target
     from mcompile.record import Log, Report
     from mcompile.types import Artifact, Program
+
+# ONNX Runtime's wheels report usage to their maker from 1.29 on, unless told not to before they
+# are loaded. Nothing is uploaded behind the user's back; a value the user has set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["Artifact", "Program", "Report", "Target", "build", "load_target", "optimize"]
 

@@ -60,6 +60,7 @@ class Manifest:
     verdict: Verdict
     because: str = ""
     tolerance: float | None = None
+    golden: File | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     preprocess: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
@@ -106,7 +107,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
 
     Raises `ContractError` naming the first that is missing, changed, or outside of the folder.
     """
-    for file in manifest.artifact.files:
+    for file in (*manifest.artifact.files, *((manifest.golden,) if manifest.golden else ())):
         where = str(folder / MARK)
         if _escapes(folder, file.path):
             raise ContractError(

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mcompile import graph, pipeline, report
+from mcompile.card import with_card
 from mcompile.check import check as check_folder
 from mcompile.errors import ContractError, UsageError
 from mcompile.frontend import CaptureOptions, capture, parse_input
 from mcompile.inspection import Inspection, card
 from mcompile.inspection import inspect as look_into
-from mcompile.options import Options, of, with_card
+from mcompile.options import Options, of
 from mcompile.record import Log, Report
 from mcompile.report import console, document, figures, front
 from mcompile.talk import Talk

@@ -94,13 +94,18 @@ def _parsed(arrays: Mapping[str, Array]) -> Golden:
 def distance(got: Array, want: Array) -> float:
     """The largest error as a share of the largest wanted magnitude; infinite for another shape.
 
-    Anything that is no float either equals or is infinitely far.
+    Anything that is no float either equals or is infinitely far; so do NaN and infinities.
     """
     if got.shape != want.shape:
         return float("inf")
     if want.dtype.kind != "f":
         return 0.0 if np.array_equal(got, want) else float("inf")
-    error = np.abs(got.astype(np.float64) - want)
-    if not error.size or not np.nanmax(error):
-        return 0.0 if np.array_equal(np.isfinite(got), np.isfinite(want)) else float("inf")
-    return float(np.nanmax(error) / max(float(np.nanmax(np.abs(want))), 1e-30))
+    finite = np.isfinite(want)
+    if not np.array_equal(got[~finite], want[~finite], equal_nan=True):
+        return float("inf")
+    if not np.isfinite(got[finite]).all():
+        return float("inf")
+    error = np.abs(got[finite].astype(np.float64) - want[finite])
+    if not error.size or not error.max():
+        return 0.0
+    return float(error.max() / max(float(np.abs(want[finite]).max()), 1e-30))

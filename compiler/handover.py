@@ -46,6 +46,7 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
             verdict=report.verdict,
             because=request.because,
             tolerance=tolerance,
+            golden=manifest.hashed(folder, [manifest.GOLDEN])[0],
             tools={**form.artifact.tools, "mcompile": version("mcompile")},
             preprocess=_preprocess(request),
         ),

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from mcompile import graph, registry, targets
 from mcompile.backend import Backend
+from mcompile.card import with_card
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
 from mcompile.estimate.roofline import predict
 from mcompile.estimate.work import Work
 from mcompile.frontend import CaptureOptions, capture, parse_input
-from mcompile.options import Options, with_card
+from mcompile.options import Options
 from mcompile.profile import Target
 from mcompile.types import Measured, Port, Precision, Program
 from mcompile.validate import validate, verdict

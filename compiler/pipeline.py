@@ -29,7 +29,7 @@ from mcompile.quantize import Ranges, dynamic, insert, observe, plan
 from mcompile.record import Log, Report
 from mcompile.reference import random_feeds, reference
 from mcompile.request import AUTO, Request, as_target, resolve
-from mcompile.samples import check, open_samples
+from mcompile.samples import check, open_samples, require_labels
 from mcompile.types import Feeds, Precision, Program, Sample, Samples
 from mcompile.wording import nearest
 
@@ -117,6 +117,8 @@ def _samples(request: Request, program: Program) -> tuple[Samples | None, Sample
         )
     if given.evaluation not in (None, ""):
         evaluation = open_samples(given.evaluation, ports, preprocess=how)
+        if given.metric:
+            require_labels(evaluation)
     return calibration, evaluation
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from mcompile import registry, targets
 from mcompile.backend import Backend
+from mcompile.card import with_card
 from mcompile.errors import SamplesError, TargetError, UsageError
 from mcompile.frontend import CaptureOptions, parse_input
 from mcompile.measure.accuracy import find
-from mcompile.options import Options, with_card
+from mcompile.options import Options
 from mcompile.profile import Target
 from mcompile.samples import Preprocess, load_preprocess
 from mcompile.types import Precision
@@ -87,12 +88,29 @@ def resolve(source: object, given: Options) -> Request:
             where=f"--precision {built.value}",
             fix="--calibration SOURCE, `calibration` in a model card, or --precision int8-dynamic",
         )
-    if options.metric:
-        find(options.metric)  # known before anything slow begins
+    _refuse_nonsense(options)
     beside = () if built is Precision.FP32 else (Precision.FP32,)
     return Request(
         source, options, card, target, backend, requested, (built, *beside), because, choose
     )
+
+
+def _refuse_nonsense(options: Options) -> None:
+    """Raise `UsageError` for choices that only show to be wrong after the slow part."""
+    if options.percentile is not None and not 50 <= options.percentile <= 100:
+        raise UsageError(
+            f"{options.percentile:g} is not a percentile to clip to",
+            where="percentile",
+            fix="a number from 50 to 100, such as 99.99",
+        )
+    if options.metric:
+        find(options.metric)
+        if options.evaluation in (None, ""):
+            raise UsageError(
+                f"{options.metric} needs labelled samples, and none were given",
+                where="--metric",
+                fix="--evaluation SOURCE, or leave the metric out",
+            )
 
 
 def as_target(request: Request, precision: Precision) -> Target:

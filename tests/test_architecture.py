@@ -34,7 +34,7 @@ PIPELINE = {
     "inspection",
     "check",
 }
-PIPELINE |= {"options", "journal"}
+PIPELINE |= {"options", "card", "journal"}
 CLI = {"cli", "commands", "listing", "explain", "talk"}
 
 # What each part may import of ours, beside its own folder and the core below it.
@@ -60,12 +60,13 @@ ALLOWED: dict[str, set[str]] = {
     "artifact": CORE | {"golden", "claim"},
     "journal": {"record"},
     "talk": {"errors"},
-    "options": {"errors", "names", "wording"},
+    "options": {"errors", "wording"},
+    "card": {"errors", "names", "wording", "options", "profile"},
     "passes": CORE | {"rules"},
     "backends": CORE - {"oracle", "names"},
     "targets": {"errors", "profile", "types", "wording"},
     **dict.fromkeys(STAGES, CORE),
-    **dict.fromkeys(PIPELINE - {"options", "journal"}, CORE | ORDER | PIPELINE),
+    **dict.fromkeys(PIPELINE - {"options", "card", "journal"}, CORE | ORDER | PIPELINE),
     **dict.fromkeys(CLI - {"talk"}, CORE | ORDER | PIPELINE | CLI),
     "": {"types", "profile", "record", "pipeline", "report", "options", "targets", "frontend"},
 }

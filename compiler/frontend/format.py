@@ -90,7 +90,7 @@ def look(given: object) -> Source:
     if not isinstance(given, (str, os.PathLike)):
         return Source(given)
     path = Path(given)
-    if not path.exists():
+    if not os.path.exists(path):  # not Path.exists, which raises on names no file can have
         if isinstance(given, str) and _is_reference(given):
             return Source(given)
         raise SourceError("there is no such file", where=str(path), fix=_nearest(path))

@@ -45,6 +45,12 @@ def edit_golden(folder: Path, change: Callable[[dict[str, Any]], object]) -> Non
         arrays = {name: archive[name] for name in archive.files}
     change(arrays)
     np.savez(folder / "golden.npz", **arrays)
+    unseal(folder)
+
+
+def unseal(folder: Path) -> None:
+    """Drop the hash of golden.npz, so that what is in it gets its say."""
+    edit(folder, lambda d: d.update(golden=None))
 
 
 def refused(folder: Path, words: str) -> ContractError:
@@ -53,6 +59,11 @@ def refused(folder: Path, words: str) -> ContractError:
     assert caught.value.where
     assert caught.value.fix
     return caught.value
+
+
+def test_other_golden_cases_than_the_builds_are_refused(folder) -> None:
+    (folder / "golden.npz").write_bytes((folder / "golden.npz").read_bytes() + b"x")
+    refused(folder, r"golden\.npz has changed")
 
 
 def on(monkeypatch, **facts: object) -> None:
@@ -162,6 +173,7 @@ def test_a_missing_golden_file_is_refused(folder) -> None:
 def test_a_damaged_golden_file_is_refused(folder) -> None:
     data = (folder / "golden.npz").read_bytes()
     (folder / "golden.npz").write_bytes(data[: len(data) // 2])
+    unseal(folder)
     refused(folder, r"golden\.npz is damaged")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mcompile.errors import Broken, ContractError
-from mcompile.golden import GOLDEN, read_golden, write_golden
+from mcompile.golden import GOLDEN, distance, read_golden, write_golden
 from mcompile.types import Feeds
 
 ODD = ["image", "a/b.c", "../../up", "ein wort", "x%2Fy", "日本", "7", "in.0", "x.npy", "a:b*?"]
@@ -94,3 +94,26 @@ def test_an_archive_of_other_things_is_damaged(tmp_path: Path, key: str) -> None
     np.savez(tmp_path / GOLDEN, **{"tolerance": np.float64(0), key: np.zeros(1)})
     with pytest.raises(ContractError, match="is damaged"):
         read_golden(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        ([np.nan, np.nan], [1, 1]),
+        ([np.nan, 1.1], [1, 1]),
+        ([1, 1], [np.nan, 1]),
+        ([np.inf, 1], [-np.inf, 1]),
+        ([np.inf, 1], [1, 1]),
+    ],
+)
+def test_what_is_not_finite_must_be_the_same(got: list[float], want: list[float]) -> None:
+    assert distance(np.array(got, np.float32), np.array(want, np.float32)) == float("inf")
+    same = np.array(want, np.float32)
+    assert distance(same, same) == 0.0
+
+
+def test_distance_is_a_share_of_the_largest() -> None:
+    got, want = np.array([1.0, 9.0], np.float32), np.array([1.0, 10.0], np.float32)
+    assert distance(got, want) == pytest.approx(0.1)
+    assert distance(np.array([1, 2]), np.array([1, 3])) == float("inf")
+    assert distance(np.zeros((2, 1), np.float32), np.zeros(2, np.float32)) == float("inf")

@@ -74,7 +74,9 @@ def test_a_missing_module_is_named() -> None:
 def test_a_module_that_fails_is_wrapped_with_its_cause(tmp_path: Path, line: str) -> None:
     name = f"broken_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(f"{line}\n")
-    with pytest.raises(SamplesError, match="needs nowhere_to_be_found|cannot be imported") as caught:
+    with pytest.raises(
+        SamplesError, match=r"needs nowhere_to_be_found|cannot be imported"
+    ) as caught:
         open_samples(f"{name}:photos", [X], base=tmp_path)
     assert caught.value.__cause__ is not None
 
