@@ -127,8 +127,8 @@ class Provenance(str, Enum):
 class Measured:
     """A number with its unit and provenance; `low`..`high` is the interval of a prediction.
 
-    `device` names what a measured number was measured on; `counts` is false when that device is
-    not the one the profile means, so that the number informs but proves nothing.
+    `device` names what a measured number was measured on. Where `counts` is false the number
+    informs but proves nothing, and `doubt` says why: another device than the profile's, say.
     """
 
     name: str
@@ -139,6 +139,7 @@ class Measured:
     high: float | None = None
     device: str = ""
     counts: bool = True
+    doubt: str = ""
     note: str = ""
 
 

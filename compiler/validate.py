@@ -139,7 +139,7 @@ def _best(rows: Sequence[Measured]) -> Measured | None:
 def _judge(row: Row, limit: float, found: Measured) -> tuple[Verdict, str]:
     if not found.counts:
         elsewhere = f"{found.provenance.value} on {found.device or 'another device'}"
-        return Verdict.UNPROVEN, f"{elsewhere}, which is not the profile's device"
+        return Verdict.UNPROVEN, found.doubt or f"{elsewhere}, which is not the profile's device"
     if found.provenance is not Provenance.PREDICTED:
         inside = found.value <= limit if row.at_most else found.value >= limit
         if inside:

@@ -28,7 +28,7 @@ def prepare(program: Program, sizes: Mapping[str, int] | None = None) -> Program
         common.InlinePass()(copy.graph)
     if sizes:
         _bind(copy, sizes)
-    if not all(graph.dims(v) and v.dtype for n in copy.graph.graph for v in n.outputs if v.name):
+    if any(shape(v) is None for node in copy.graph.graph for v in node.outputs if v.name):
         graph.infer_shapes(copy)
     return copy
 

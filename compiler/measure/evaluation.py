@@ -123,7 +123,7 @@ class _Seen:
         vacuous = "" if self.is_reference else self._vacuous()
         if not self.is_reference:
             rows.append(Measured("output_shapes", float(self.misshapen), "samples"))
-            rows += [replace(r, counts=not vacuous, note=vacuous) for r in self._closeness()]
+            rows += [replace(r, counts=not vacuous, doubt=vacuous) for r in self._closeness()]
         told = f"{self.samples} samples"
         noted = (replace(r, note="; ".join(filter(None, (r.note, told)))) for r in rows)
         return Evaluation(self.samples, tuple(noted), self._outputs(), vacuous)

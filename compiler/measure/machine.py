@@ -64,7 +64,8 @@ class Machine:
         if arithmetic:
             simulated = Provenance.SIMULATED
             return tuple(replace(r, device=self.cpu, provenance=simulated) for r in rows)
-        return tuple(replace(r, device=self.cpu, counts=False) for r in rows)
+        told = f"measured on {self.cpu}, which is not the profile's device"
+        return tuple(replace(r, device=self.cpu, counts=False, doubt=r.doubt or told) for r in rows)
 
     def _differs(self, device: Device) -> str:
         if self.arch != _arch(device.arch):

@@ -158,7 +158,8 @@ def provenance(measured: Measured) -> str:
     if measured.provenance is Provenance.PREDICTED and measured.device:
         words = f"predicted for {measured.device}"
     elif measured.provenance is Provenance.MEASURED and not measured.counts:
-        words = "measured elsewhere"
+        foreign = not measured.doubt or measured.doubt.startswith("measured on")
+        words = "measured elsewhere" if foreign else f"measured, but {measured.doubt}"
     return line(words)
 
 

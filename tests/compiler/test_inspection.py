@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mcompile import graph, targets
+from mcompile.card import with_card
 from mcompile.errors import SourceError, TargetError
 from mcompile.frontend import parse_input
 from mcompile.inspection import card, inspect
-from mcompile.options import Options, with_card
+from mcompile.options import Options
 
 from .conftest import program
 

@@ -117,7 +117,7 @@ def test_a_number_from_another_device_proves_nothing():
     assert check.verdict is UNPROVEN
     assert check.because == "measured on Xeon, which is not the profile's device"
     assert check.measured is elsewhere
-    assert judge(replace(elsewhere, note="it has no i8mm")).because == "it has no i8mm"
+    assert judge(replace(elsewhere, doubt="it has no i8mm")).because == "it has no i8mm"
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -223,7 +223,7 @@ def test_without_a_float_output_elements_are_compared(precision):
 
 
 def test_a_vacuous_comparison_proves_nothing():
-    row = Measured("sqnr_db", 200.0, "dB", counts=False, note="the reference output is constant")
+    row = Measured("sqnr_db", 200.0, "dB", counts=False, doubt="the reference output is constant")
     check = always(row)["oracle_agreement"]
     assert (check.verdict, check.because) == (UNPROVEN, "the reference output is constant")
 

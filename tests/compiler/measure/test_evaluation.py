@@ -111,7 +111,7 @@ def test_a_reference_that_never_changes_proves_nothing(linear, executor):
     assert "y is the same for every sample" in found.vacuous
     for name in ("sqnr_db", "agreement", "max_abs_error"):
         assert found.find(name).counts is False
-        assert "proves nothing" in found.find(name).note
+        assert "proves nothing" in found.find(name).doubt
     assert found.find("output_shapes").counts
     assert not found.outputs[0].varies
 
