@@ -63,3 +63,15 @@ def test_an_open_oracle_is_not_disturbed_by_lowering(tmp_path):
     before = Oracle(program).run(feeds)["y"]
     RUNTIME.lower(program, target(Precision.FP16, arch="x86_64"), tmp_path)
     assert (Oracle(program).run(feeds)["y"] == before).all()
+
+
+def test_linear_layers_with_a_bias_run_on_integers(tmp_path):
+    program = build("attention")
+    there = target(Precision.INT8, arch="x86_64", isa=("avx2", "avx512_vnni"))
+    scheme = RUNTIME.scheme_on(there)
+    lowered = insert(program, plan(program, observe(program, noise(program)), scheme), scheme)
+    artifact = RUNTIME.lower(lowered, there, tmp_path)
+    with RUNTIME.open(artifact, tmp_path, 1) as executor:
+        ops = [layer.op for layer in executor.layers(next(iter(noise(program))).feeds, 1)]
+    assert ops.count("MatMulIntegerToFloat") == 4
+    assert "Gemm" not in ops
