@@ -54,7 +54,7 @@ def build(
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
         forms = _lower(request, programs, folder, journal)
-        seen, metric = evaluation or _noise(captured), _metric(request, evaluation)
+        seen, metric = evaluation or _noise(captured, options.seed), _metric(request, evaluation)
         with journal.stage("measured") as entry:
             trials = _measure(request, captured, forms, seen, metric)
             runs = len(next(iter(trials.values())).latency_ms)
@@ -69,7 +69,7 @@ def build(
 
 
 def optimize(
-    program: Program, skip: Sequence[str] = (), feeds: Sequence[Feeds] = ()
+    program: Program, skip: Sequence[str] = (), feeds: Sequence[Feeds] = (), seed: int = 0
 ) -> tuple[Program, Log]:
     """An equal and better program, and what the rules did; the given one is left as it was.
 
@@ -80,7 +80,7 @@ def optimize(
     for name in skip:
         if name not in names:
             raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
-    held = reference(program, feeds)
+    held = reference(program, feeds, seed)
     log = Log(unproven=held.unproven)
     for _, chosen in rules.by_phase(r for r in known if r.name not in skip):
         program, made = verify.checked(program, partial(_run, chosen), held)
@@ -127,7 +127,7 @@ def _optimize(
 ) -> tuple[Program, Log]:
     with journal.stage("optimized") as entry:
         feeds = [s.feeds for s in islice(samples or (), 1)]
-        better, log = optimize(program, request.options.skip, feeds)
+        better, log = optimize(program, request.options.skip, feeds, request.options.seed)
         before, after = (p.graph.graph.num_nodes() for p in (program, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"
         if log.undone:
@@ -215,11 +215,11 @@ def _metric(request: Request, evaluation: Samples | None) -> Metric | None:
     return find("top1" if first.label.dtype.kind in "iu" and first.label.size == 1 else "mae")
 
 
-def _noise(program: Program) -> Samples:
+def _noise(program: Program, seed: int) -> Samples:
     """Seeded inputs for a build without evaluation data."""
 
     def stream() -> Any:
-        return (Sample(random_feeds(program, seed, 1)) for seed in range(_NOISE))
+        return (Sample(random_feeds(program, seed + k, 1)) for k in range(_NOISE))
 
     return Samples("seeded random inputs", stream, _NOISE)
 
