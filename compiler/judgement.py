@@ -159,8 +159,11 @@ def _warnings(outcome: Outcome, form: Form, jump: str) -> tuple[str, ...]:
     if trial.vacuous:
         told.append(trial.vacuous)
     if outcome.metric is None:
-        told.append(f"no accuracy: {outcome.samples.source} has no labels")
-    if given.calibration not in (None, "") and given.calibration == given.evaluation:
+        told.append(f"no accuracy: there are no labels with {outcome.samples.source}")
+    calibrated = given.calibration not in (None, "") and form.precision is Precision.INT8
+    if calibrated and given.evaluation in (None, ""):
+        told.append("agreement is taken on the calibration data: none was held out (--evaluation)")
+    if calibrated and given.calibration == given.evaluation:
         told.append(
             "evaluated on the calibration data: accuracy and agreement flatter the artifact"
         )

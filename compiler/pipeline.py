@@ -54,7 +54,8 @@ def build(
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
         forms = _lower(request, programs, folder, journal)
-        seen, metric = evaluation or _noise(captured, options.seed), _metric(request, evaluation)
+        seen = evaluation or calibration or _noise(captured, options.seed)
+        metric = _metric(request, evaluation)
         with journal.stage("measured") as entry:
             trials = _measure(request, captured, forms, seen, metric)
             runs = len(next(iter(trials.values())).latency_ms)

@@ -19,4 +19,9 @@ def size(artifact: Artifact, folder: Path) -> Measured:
         raise ContractError(
             "a file of the artifact is missing", where=str(error.filename), fix="build it again"
         ) from error
-    return Measured("size_mb", total / 1e6, "MB", note=f"{len(artifact.files)} files")
+    return Measured(
+        "size_mb",
+        total / 1e6,
+        "MB",
+        note=f"{len(artifact.files)} file{'s' * (len(artifact.files) != 1)}",
+    )
