@@ -16,7 +16,7 @@ import onnxruntime as ort
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from mcompile.backend import Backend, Executor
-from mcompile.errors import CompileError, ContractError, LoweringError, SamplesError
+from mcompile.errors import CompileError, ContractError, LoweringError
 from mcompile.files import hashed
 from mcompile.graph import array, clone, constant, is_constant, name_of, opset, save
 from mcompile.graph import program as as_program
@@ -108,7 +108,8 @@ def _contract(target: Target, opset_used: int) -> Contract:
     known = [version for newest, version in _READS.items() if newest >= opset_used]
     oldest = known[0] if known else ".".join(ort.__version__.split(".")[:2])
     device = target.device
-    return Contract("onnxruntime", f">={oldest}", device.arch, device.isa, opset_used)
+    versions = ",".join(filter(None, (target.runtime.versions, f">={oldest}")))
+    return Contract("onnxruntime", versions, device.arch, device.isa, opset_used)
 
 
 class _Session(Executor):
@@ -126,9 +127,9 @@ class _Session(Executor):
         try:
             found = self._session.run(self._outputs, dict(feeds))
         except Exception as error:  # onnxruntime raises a dozen unrelated classes
-            raise SamplesError(
-                "the runtime refused these inputs",
-                where=_first_line(error),
+            raise LoweringError(
+                "the runtime cannot run this artifact on these inputs",
+                where=_node_in(error),
                 fix="compare names, types and shapes with `mcompile inspect MODEL`",
             ) from error
         return dict(zip(self._outputs, found, strict=True))
@@ -171,11 +172,13 @@ def _half(source: Program) -> Program:
     proto = convert_float_to_float16(
         ir.to_proto(held), keep_io_types=True, disable_shape_infer=True
     )
-    return as_program(source.name, ir.from_proto(proto))
+    model = ir.from_proto(proto)
+    model.graph.sort()  # the casts were appended
+    return as_program(source.name, model)
 
 
 def _session(path: Path, options: ort.SessionOptions, kind: type[CompileError]) -> Any:
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen unrelated classes

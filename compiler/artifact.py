@@ -45,8 +45,8 @@ class Manifest:
     """What `artifact.json` says of a build.
 
     `because` is why `built` differs from `requested`, empty where it does not. `preprocess` is how
-    a picture becomes the input, and `tolerance` how far an output may be off the golden one, as a
-    share of the largest golden output.
+    a picture becomes the input, `labels` are the names of the classes, and `tolerance` is how far
+    an output may be off the golden one, as a share of the largest golden output.
     """
 
     model: str
@@ -63,6 +63,7 @@ class Manifest:
     golden: File | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     preprocess: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
     schema: int = SCHEMA
 
 

@@ -47,6 +47,7 @@ class Card:
     percentile: float | None = None
     metric: str = ""
     preprocess: str | dict[str, Any] = ""
+    labels: str | tuple[str, ...] = ()
     budgets: dict[str, float] = field(default_factory=dict)
     scenario: str = ""
 
@@ -138,7 +139,10 @@ def _doubt(card: Card) -> str:
     places = [v for v in _strings(card.arch_args) if _PLACE.search(v)]
     if places:
         return f"is given a place to load from: {places[0]}"
-    return "" if _is_network(resolve(card.arch)) else "is not declared to be a network"
+    try:
+        return "" if _is_network(resolve(card.arch)) else "is not declared to be a network"
+    except UsageError as error:
+        return f"is not among the installed packages: {error.what}"
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -164,6 +168,8 @@ def _is_network(made_by: Any) -> bool:
 
 
 def _anchored(key: str, value: Any, folder: Path) -> Any:
+    if key == "labels" and isinstance(value, str):
+        return str(folder / value)
     if key in ("calibration", "evaluation") and not is_name(value):
         return str(folder / value)
     if key == "preprocess" and isinstance(value, str) and value.endswith(".toml"):

@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from mcompile import registry
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
 from mcompile.backend import Backend, Executor
-from mcompile.errors import ContractError, SamplesError, TargetError
+from mcompile.errors import ContractError, LoweringError, TargetError
 from mcompile.measure.machine import here
 from mcompile.profile import Device
 from mcompile.types import Check, Contract, Feeds, Measured, Verdict
@@ -117,7 +117,7 @@ def _backend(manifest: Manifest) -> Backend:
 def _run(executor: Executor, feeds: Feeds, folder: Path) -> Feeds:
     try:
         return executor.run(feeds)
-    except SamplesError as error:
+    except LoweringError as error:
         raise ContractError(
             f"golden.npz does not fit the artifact: {error.where}", where=str(folder), fix=_AGAIN
         ) from error

@@ -83,10 +83,19 @@ def load(path: Path, name: str) -> Program:
 
 
 def save(source: Program, path: Path) -> None:
-    """Write `path`, with weights in `<path>.data` beside it when they would not fit protobuf."""
-    tensors = (v.const_value for v in source.graph.graph.initializers.values())
-    large = sum(t.nbytes for t in tensors if t is not None) > EXTERNAL_ABOVE
-    ir.save(source.graph, path, external_data=f"{path.name}.data" if large else None)
+    """Write `path`, with weights in `<path>.data` beside it when they would not fit protobuf.
+
+    Whatever file the weights came from is not needed afterwards.
+    """
+    model = source.graph
+    tensors = (v.const_value for v in model.graph.initializers.values())
+    if sum(t.nbytes for t in tensors if t is not None) > EXTERNAL_ABOVE:
+        ir.save(model, path, external_data=f"{path.name}.data")
+        return
+    # A tensor in another file would be written as a reference to it, as it was found.
+    inside = model.clone()
+    ir.external_data.load_to_model(inside)
+    ir.save(inside, path)
 
 
 def values(graph: ir.Graph) -> Iterator[ir.Value]:

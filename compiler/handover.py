@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
 from mcompile import artifact as manifest
+from mcompile.errors import UsageError
 from mcompile.frontend import digest
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
@@ -16,6 +19,7 @@ from mcompile.record import Report
 from mcompile.request import Request, name_of
 from mcompile.types import Feeds
 
+_FLAGS = ("strict", "require_measured", "trust_code")
 _GOLDEN_CASES = 3
 _SLACK = 2.0
 """How many times the error seen here a golden output may be off elsewhere: kernels differ."""
@@ -49,6 +53,7 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
             golden=manifest.hashed(folder, [manifest.GOLDEN])[0],
             tools={**form.artifact.tools, "mcompile": version("mcompile")},
             preprocess=_preprocess(request),
+            labels=_labels(request.options.labels),
         ),
         folder,
     )
@@ -67,19 +72,40 @@ def _golden(outcome: Outcome, form: Form, folder: Path) -> tuple[list[tuple[Feed
     return cases, float(f"{max(_SLACK * worst, 1e-4):.3g}")
 
 
+def _labels(given: str | Sequence[str]) -> tuple[str, ...]:
+    """The names of the classes: as they were listed, or one a line of a text file."""
+    if not isinstance(given, str):
+        return tuple(given)
+    try:
+        return tuple(Path(given).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "the names of the classes cannot be read", where=given, fix="a text file, one a line"
+        ) from error
+
+
 def _preprocess(request: Request) -> dict[str, object]:
     how = request.preprocess
     return {} if how is None else {f.name: getattr(how, f.name) for f in fields(how)}
 
 
 def _command(request: Request) -> tuple[str, ...]:
-    """The command that would build the same again, whoever asked and wherever it was written."""
+    """The command that was given, whoever gave it; of a path only its name, so that it is the same
+    on every machine."""
     given = request.options
     words = ["mcompile", name_of(request.source), "--target", given.target]
     for option in ("precision", "arch", "calibration", "evaluation", "metric", "scenario"):
         value = getattr(given, option)
         if isinstance(value, str) and value:
             words += [f"--{option}", Path(value).name]
+    for option in ("samples", "percentile", "threads"):
+        if getattr(given, option) is not None:
+            words += [f"--{option}", str(getattr(given, option))]
+    if given.arch_args:
+        words += ["--arch-args", json.dumps(given.arch_args, sort_keys=True)]
+    if isinstance(given.preprocess, str) and given.preprocess:
+        words += ["--preprocess", Path(given.preprocess).name]
+    words += [f"--{o.replace('_', '-')}" for o in _FLAGS if getattr(given, o)]
     words += [w for text in given.inputs for w in ("--input", text)]
     words += [w for text in given.budgets for w in ("--budget", text)]
     words += [w for text in given.skip for w in ("--skip", text)]

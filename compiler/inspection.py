@@ -57,8 +57,10 @@ def inspect(source: object, given: Options) -> Inspection:
             trust_code=options.trust_code,
         ),
     )
-    work = count(program)
-    activation = peak_activation(program)
+    # A free dimension is counted as one: a batch of one, the least that can be asked for.
+    sizes = {d: 1 for p in program.inputs for d in p.shape if isinstance(d, str)}
+    work = count(program, sizes)
+    activation = peak_activation(program, sizes)
     here = registry.backends()
     chosen = (options.target,) if options.target else targets.names()
     ops = Counter(n.op_type for n in program.graph.graph.all_nodes())

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mcompile import targets
 from mcompile.estimate.cost import cost
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
@@ -21,9 +20,9 @@ from mcompile.measure.drift import first_jump
 from mcompile.measure.machine import Machine, here
 from mcompile.measure.size import size
 from mcompile.outcome import Form, Outcome
-from mcompile.profile import Target
 from mcompile.quantize import Ranges
 from mcompile.record import Layer, QuantRow, Report, Variant
+from mcompile.remarks import headlines, value, warnings
 from mcompile.request import Request
 from mcompile.types import Check, Measured, Precision, Verdict
 from mcompile.validate import validate, verdict
@@ -49,8 +48,8 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         verdict=verdict(checks[chosen]),
         checks=checks[chosen],
         variants=tuple(Variant(p.value, p, found[p], outcome.trials[p].latency_ms) for p in order),
-        headlines=_headlines(outcome, found, chosen),
-        warnings=_warnings(outcome, form, jump),
+        headlines=headlines(outcome, found, chosen),
+        warnings=warnings(outcome, form, jump, here()),
         comparison=_comparison(found, chosen),
         stages=tuple(journal.stages),
         rules=outcome.log,
@@ -69,7 +68,8 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
 def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     """Every number of one form: run, counted, predicted for the profile's device, and priced."""
     target, trial = outcome.request.target, outcome.trials[form.precision]
-    machine, work = here(), count(form.program)
+    sizes = _sizes(outcome)
+    machine, work = here(), count(form.program, sizes)
     same = _computes_alike(outcome, form, machine)
     measured = machine.stamp(trial.measured, target.device)
     found = [
@@ -77,13 +77,24 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
         *measured,
         *machine.stamp(trial.arithmetic, target.device, arithmetic=same),
         *work.figures(),
-        peak_activation(form.program),
+        peak_activation(form.program, sizes),
         *predict(work, target.device, form.precision),
     ]
     if target.requests_per_day and target.device.usd_per_hour:
         for rate in (m for m in tuple(found) if m.name == "throughput_qps"):
             found += cost(target.requests_per_day, rate, target.device.usd_per_hour)
     return tuple(found)
+
+
+def _sizes(outcome: Outcome) -> dict[str, int]:
+    """What the free dimensions are in the first sample: all figures of work are for that size."""
+    feeds = next(iter(outcome.samples)).feeds
+    return {
+        dim: size
+        for port in outcome.captured.inputs
+        for dim, size in zip(port.shape, feeds[port.name].shape, strict=False)
+        if isinstance(dim, str)
+    }
 
 
 def _computes_alike(outcome: Outcome, form: Form, machine: Machine) -> bool:
@@ -127,66 +138,9 @@ def _choice(
 
     def rank(precision: Precision) -> tuple[int, float]:
         failed = sum(c.verdict is Verdict.FAILED for c in checks[precision])
-        return failed, _value(found[precision], "latency_p50_ms")
+        return failed, value(found[precision], "latency_p50_ms")
 
     return min(found, key=rank)
-
-
-def _headlines(
-    outcome: Outcome, found: Mapping[Precision, Sequence[Measured]], chosen: Precision
-) -> tuple[str, ...]:
-    lines = [outcome.request.because] if outcome.request.because else []
-    if outcome.request.choose:
-        lines.append(f"auto chose {chosen.value}: the fastest form that failed the fewest checks")
-    floats = found.get(Precision.FP32, ())
-    mine, theirs = (_value(f, "latency_p50_ms") for f in (found[chosen], floats))
-    if chosen is not Precision.FP32 and mine > theirs:
-        lines.append(
-            f"{chosen.value} is slower than fp32 here: {mine:.2f} ms against {theirs:.2f} ms (p50)"
-        )
-    return tuple(lines)
-
-
-def _value(rows_of: Sequence[Measured], name: str) -> float:
-    """The measured figure of that name; infinite where there is none."""
-    measured = (m.value for m in rows_of if m.name == name and m.low is None)
-    return next(measured, float("inf"))
-
-
-def _warnings(outcome: Outcome, form: Form, jump: str) -> tuple[str, ...]:
-    trial, given = outcome.trials[form.precision], outcome.request.options
-    told = [*_strangers(outcome.request.target), *trial.faults]
-    if trial.vacuous:
-        told.append(trial.vacuous)
-    if outcome.metric is None:
-        told.append(f"no accuracy: there are no labels with {outcome.samples.source}")
-    calibrated = given.calibration not in (None, "") and form.precision is Precision.INT8
-    if calibrated and given.evaluation in (None, ""):
-        told.append("agreement is taken on the calibration data: none was held out (--evaluation)")
-    if calibrated and given.calibration == given.evaluation:
-        told.append(
-            "evaluated on the calibration data: accuracy and agreement flatter the artifact"
-        )
-    if jump:
-        told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
-    if outcome.log.unproven:
-        told.append(f"the optimized model could not be compared: {outcome.log.unproven}")
-    told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
-    return tuple(told)
-
-
-def _strangers(target: Target) -> list[str]:
-    """What to say when this machine is not the target: why, and which targets it is."""
-    machine = here()
-    same, reason = machine.matches(target.device)
-    if same:
-        return []
-    alike = [n for n in targets.names() if machine.matches(targets.load(n).device)[0]]
-    other = f"; it is a {' or a '.join(alike)}" if alike else ""
-    return [
-        f"this machine is no {target.name}: {reason}{other}. "
-        "Times and memory taken here prove nothing for it"
-    ]
 
 
 def _comparison(
@@ -198,7 +152,7 @@ def _comparison(
 
 def _layers(outcome: Outcome, form: Form) -> tuple[tuple[Layer, ...], str]:
     error = outcome.drift if form.plan is not None else {}
-    work = count(form.program)
+    work = count(form.program, _sizes(outcome))
     found = described(outcome.trials[form.precision].layers, form.program, work.nodes, error)
     return found, first_jump(error)
 

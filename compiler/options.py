@@ -26,8 +26,9 @@ class Options:
     samples: int | None = None
     percentile: float | None = None
     evaluation: Any = None
-    metric: str = ""
+    metric: Any = ""
     preprocess: Any = None
+    labels: Any = ()
     budgets: tuple[str, ...] = ()
     scenario: str = ""
     require_measured: bool = False
@@ -39,6 +40,11 @@ class Options:
     runs: int = 200
     seconds: float = 20.0
     out: str = ""
+
+
+def absent(value: object) -> bool:
+    """Whether an option was left out; samples may be arrays, which cannot be compared."""
+    return value is None or (isinstance(value, str) and not value)
 
 
 def of(given: Mapping[str, Any]) -> Options:

@@ -90,6 +90,8 @@ class Oracle:
                 value.dtype, value.shape = tensor.dtype, sizes(tensor)
                 value.const_value = None
                 graph.inputs.append(value)
+        # What stays inside must be inside: small tensors of another file are read now.
+        ir.external_data.load_to_model(model)
         known = {v.name for v in graph.outputs}
         inner = {v.name: v for node in graph for v in node.outputs}
         graph.outputs.extend(inner[n] for n in self._names if n not in known)

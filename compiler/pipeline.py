@@ -5,16 +5,16 @@ capture -> optimize (verified) -> quantize -> lower -> measure -> validate -> ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mcompile import graph, registry, rules, verify
+from mcompile import graph
 from mcompile.artifact import claim
-from mcompile.errors import UsageError
+from mcompile.errors import LoweringError, SamplesError, TargetError
 from mcompile.frontend import capture
 from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
@@ -22,16 +22,17 @@ from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric, find
 from mcompile.measure.drift import drift
 from mcompile.measure.trial import Effort, Trial, measure
-from mcompile.options import Options
+from mcompile.opsets import PER_AXIS
+from mcompile.optimizer import at_usable_opset, optimize
+from mcompile.options import Options, absent
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
 from mcompile.quantize import Ranges, dynamic, insert, observe, plan
 from mcompile.record import Log, Report
-from mcompile.reference import random_feeds, reference
+from mcompile.reference import random_feeds
 from mcompile.request import AUTO, Request, as_target, resolve
 from mcompile.samples import check, open_samples, require_labels
-from mcompile.types import Feeds, Precision, Program, Sample, Samples
-from mcompile.wording import nearest
+from mcompile.types import Precision, Program, QuantPlan, Sample, Samples
 
 Finish = Callable[[Report, Path], None]
 _LEAST_CALIBRATION = 2
@@ -69,33 +70,6 @@ def build(
     return report
 
 
-def optimize(
-    program: Program, skip: Sequence[str] = (), feeds: Sequence[Feeds] = (), seed: int = 0
-) -> tuple[Program, Log]:
-    """An equal and better program, and what the rules did; the given one is left as it was.
-
-    Each phase is held against the given program on seeded inputs and on `feeds`.
-    """
-    known = registry.rules()
-    names = [r.name for r in known]
-    for name in skip:
-        if name not in names:
-            raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
-    held = reference(program, feeds, seed)
-    log = Log(unproven=held.unproven)
-    for _, chosen in rules.by_phase(r for r in known if r.name not in skip):
-        program, made = verify.checked(program, partial(_run, chosen), held)
-        log += made
-    return program, log
-
-
-def _run(
-    chosen: Sequence[rules.Rule[Any]], program: Program, limit: int | None, banned: verify.Banned
-) -> Log:
-    graph.infer_shapes(program)
-    return rules.run(program, chosen, limit=limit, banned=banned)
-
-
 def _capture(request: Request, journal: Journal) -> Program:
     with journal.stage("captured") as entry:
         program = capture(request.source, request.capture)
@@ -116,9 +90,9 @@ def _samples(request: Request, program: Program) -> tuple[Samples | None, Sample
         calibration = open_samples(
             given.calibration, ports, preprocess=unlabelled, limit=given.samples
         )
-    if given.evaluation not in (None, ""):
+    if not absent(given.evaluation):
         evaluation = open_samples(given.evaluation, ports, preprocess=how)
-        if given.metric:
+        if not absent(given.metric):
             require_labels(evaluation)
     return calibration, evaluation
 
@@ -126,9 +100,12 @@ def _samples(request: Request, program: Program) -> tuple[Samples | None, Sample
 def _optimize(
     request: Request, program: Program, samples: Samples | None, journal: Journal
 ) -> tuple[Program, Log]:
+    given = request.options
     with journal.stage("optimized") as entry:
         feeds = [s.feeds for s in islice(samples or (), 1)]
-        better, log = optimize(program, request.options.skip, feeds, request.options.seed)
+        start, undone = at_usable_opset(program, feeds, given.seed)
+        better, log = optimize(start, given.skip, feeds, given.seed)
+        log += undone
         before, after = (p.graph.graph.num_nodes() for p in (program, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"
         if log.undone:
@@ -138,44 +115,54 @@ def _optimize(
 
 def _quantize(
     request: Request, program: Program, calibration: Samples | None, journal: Journal
-) -> tuple[Mapping[Precision, tuple[Program, Any]], Ranges]:
+) -> tuple[Mapping[Precision, tuple[Program, QuantPlan | None]], Ranges]:
     """The program of each form that is to be built, its plan beside it, and what was observed."""
     ranges: Ranges = {}
-    made: dict[Precision, tuple[Program, Any]] = {}
+    made: dict[Precision, tuple[Program, QuantPlan | None]] = {}
     for precision in request.precisions:
         made[precision] = (program, None)
     scheme = request.backend.scheme_on(request.target)
+    if graph.opset(program) < PER_AXIS:
+        scheme = replace(scheme, per_channel=False)
     if Precision.INT8 in made and calibration is not None:
         with journal.stage("calibrated") as entry:
             few = replace(calibration, open=lambda: islice(iter(calibration), _LEAST_CALIBRATION))
             check(few, program.inputs, _LEAST_CALIBRATION)
-            ranges = observe(program, calibration, request.options.threads)
+            ranges = observe(program, calibration, request.threads)
             entry.summary = f"{len(ranges)} tensors observed on {calibration.source}"
         with journal.stage("quantized") as entry:
             found = plan(program, ranges, scheme, request.options.percentile)
             made[Precision.INT8] = (insert(program, found, scheme), found)
-            entry.summary = _counted(program, found, scheme.weighted)
+            entry.summary = _counted(request, program, found)
     if Precision.INT8_DYNAMIC in made:
         with journal.stage("quantized") as entry:
             changed, found = dynamic(program, scheme)
             made[Precision.INT8_DYNAMIC] = (changed, found)
-            entry.summary = _counted(program, found, scheme.weighted)
+            entry.summary = _counted(request, program, found)
     return made, ranges
 
 
-def _counted(program: Program, found: Any, weighted: frozenset[str]) -> str:
+def _counted(request: Request, program: Program, found: QuantPlan) -> str:
+    weighted = request.backend.scheme_on(request.target).weighted
     total = sum(n.op_type in weighted for n in program.graph.graph)
+    if not found.tensors and request.options.strict:
+        raise TargetError(
+            "nothing of this model could be quantized",
+            where=f"{program.name}, --strict",
+            fix="--precision fp32, or leave out --strict and read -v",
+        )
     return f"{total - len(found.left_float)} of {total} {', '.join(sorted(weighted))}"
 
 
 def _lower(
     request: Request,
-    programs: Mapping[Precision, tuple[Program, Any]],
+    programs: Mapping[Precision, tuple[Program, QuantPlan | None]],
     folder: Path,
     journal: Journal,
 ) -> Mapping[Precision, Form]:
     """Every form written by the backend, each in a folder of its own inside the claimed one."""
     forms = {}
+    _refuse_newer(request, programs)
     with journal.stage("lowered") as entry:
         for precision, (program, found) in programs.items():
             place = folder / f".{precision.value}"
@@ -188,6 +175,21 @@ def _lower(
     return forms
 
 
+def _refuse_newer(
+    request: Request, programs: Mapping[Precision, tuple[Program, QuantPlan | None]]
+) -> None:
+    """Raise `LoweringError` for an operator set that the target's runtime cannot read."""
+    cap = request.target.runtime.max_opset
+    for program, _ in programs.values():
+        if cap is not None and graph.opset(program) > cap:
+            raise LoweringError(
+                f"the model is of opset {graph.opset(program)}, and {request.target.name} reads "
+                f"up to {cap}",
+                where=program.name,
+                fix=f"export it at opset {cap} or below; a PyTorch source is exported so by itself",
+            )
+
+
 def _measure(
     request: Request,
     captured: Program,
@@ -197,22 +199,28 @@ def _measure(
 ) -> Mapping[Precision, Trial]:
     given = request.options
     opened = {
-        p.value: partial(request.backend.open, f.artifact, f.folder, given.threads)
+        p.value: partial(request.backend.open, f.artifact, f.folder, request.threads)
         for p, f in forms.items()
     }
     effort = Effort(given.runs, given.seconds, given.batch)
-    oracle = Oracle(captured, threads=given.threads)
+    oracle = Oracle(captured, threads=request.threads)
     trials = measure(opened, oracle, samples, metric, captured.inputs, effort)
     return {p: trials[p.value] for p in forms}
 
 
 def _metric(request: Request, evaluation: Samples | None) -> Metric | None:
     """The metric that was named; for class numbers top-1, for other labels the mean error."""
-    if request.options.metric:
+    if not absent(request.options.metric):
         return find(request.options.metric)
     first = next(iter(evaluation), None) if evaluation is not None else None
     if first is None or first.label is None:
         return None
+    if first.label.dtype.kind not in "biuf":
+        raise SamplesError(
+            f"the labels are {first.label.dtype}, not numbers",
+            where=evaluation.source if evaluation else "",
+            fix="class numbers, or the numbers that the outputs should be",
+        )
     return find("top1" if first.label.dtype.kind in "iu" and first.label.size == 1 else "mae")
 
 

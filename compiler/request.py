@@ -12,7 +12,7 @@ from mcompile.card import with_card
 from mcompile.errors import SamplesError, TargetError, UsageError
 from mcompile.frontend import CaptureOptions, parse_input
 from mcompile.measure.accuracy import find
-from mcompile.options import Options
+from mcompile.options import Options, absent
 from mcompile.profile import Target
 from mcompile.samples import Preprocess, load_preprocess
 from mcompile.types import Precision
@@ -52,10 +52,15 @@ class Request:
         )
 
     @property
+    def threads(self) -> int | None:
+        """Threads of the runtime: as asked for, else as the profile says, else its own choice."""
+        return self.options.threads or self.target.runtime.threads
+
+    @property
     def preprocess(self) -> Preprocess | None:
         """How a picture becomes an input, where that was said."""
         given = self.options.preprocess
-        return None if given in (None, "") else load_preprocess(given)
+        return None if absent(given) else load_preprocess(given)
 
 
 def resolve(source: object, given: Options) -> Request:
@@ -72,17 +77,17 @@ def resolve(source: object, given: Options) -> Request:
             fix="--target NAME; `mcompile targets` lists them",
         )
     target = targets.load(options.target, options.scenario, options.budgets)
-    backend = registry.backend(target.backend)
     choose = options.precision == AUTO
     requested = _best(target, options) if choose else _precision(options.precision, target)
     built, because = targets.effective(target, requested, options.strict)
+    backend = registry.backend(target.backend)
     if built not in backend.precisions:
         raise TargetError(
             f"{backend.name} cannot be given {built.value}",
             where=f"target {target.name}",
             fix="--precision " + " or ".join(p.value for p in Precision if p in backend.precisions),
         )
-    if built is Precision.INT8 and options.calibration in (None, ""):
+    if built is Precision.INT8 and absent(options.calibration):
         raise SamplesError(
             "int8 needs calibration data, and none was given",
             where=f"--precision {built.value}",
@@ -105,7 +110,7 @@ def _refuse_nonsense(options: Options) -> None:
         )
     if options.metric:
         find(options.metric)
-        if options.evaluation in (None, ""):
+        if absent(options.evaluation):
             raise UsageError(
                 f"{options.metric} needs labelled samples, and none were given",
                 where="--metric",
@@ -127,7 +132,7 @@ def name_of(source: object) -> str:
 
 def _best(target: Target, options: Options) -> Precision:
     legal = target.legality[Precision.INT8].status in ("native", "emulated")
-    calibrated = options.calibration not in (None, "")
+    calibrated = not absent(options.calibration)
     return Precision.INT8 if legal and calibrated else target.precision
 
 

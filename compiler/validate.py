@@ -69,8 +69,8 @@ FLOOR_DB = {
     Precision.FP32: 40.0,
     Precision.FP16: 20.0,
     Precision.BF16: 10.0,
-    Precision.INT8: 0.0,
-    Precision.INT8_DYNAMIC: 0.0,
+    Precision.INT8: 3.0,
+    Precision.INT8_DYNAMIC: 3.0,
 }
 """SQNR below which an artifact does not compute the model: float must be the model but for
 rounding, and an error as strong as the signal (0 dB) is no approximation of it."""

@@ -23,12 +23,14 @@ CORE = {
     "backend",
 }
 STAGES = {"frontend", "samples", "quantize", "estimate", "measure", "report", "validate"}
-ORDER = STAGES | {"rules", "verify", "reference", "registry", "targets", "artifact"}
+ORDER = STAGES | {"rules", "verify", "reference", "registry", "opsets", "targets", "artifact"}
 PIPELINE = {
     "pipeline",
     "request",
     "outcome",
     "judgement",
+    "remarks",
+    "optimizer",
     "handover",
     "layers",
     "inspection",
@@ -50,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "oracle": {"errors", "types", "graph"},
     "backend": {"types", "profile", "record", "errors"},
     "sweep": {"graph"},
+    "opsets": {"graph", "types"},
     "rules": CORE | {"sweep"},
     "invariants": {"errors", "graph", "types"},
     "reference": CORE,

@@ -22,7 +22,7 @@ from mcompile.estimate.shapes import shape
 def convolution(node: ir.Node) -> int | None:
     """MACs of Conv, ConvInteger and QLinearConv, grouped and dilated ones too."""
     x, w, y = shape(node.inputs[0]), shape(_kernel(node)), shape(node.outputs[0])
-    if x is None or w is None or y is None:
+    if x is None or w is None or y is None or not len(x) == len(w) == len(y):
         return None
     pairs = _pairs(node, x[2:], y[2:], w[2:])
     return x[0] * w[0] * w[1] * pairs
@@ -31,7 +31,7 @@ def convolution(node: ir.Node) -> int | None:
 def transposed(node: ir.Node) -> int | None:
     """MACs of ConvTranspose."""
     x, w, y = shape(node.inputs[0]), shape(node.inputs[1]), shape(node.outputs[0])
-    if x is None or w is None or y is None:
+    if x is None or w is None or y is None or not len(x) == len(w) == len(y):
         return None
     return x[0] * w[0] * w[1] * _pairs(node, y[2:], x[2:], w[2:])
 

@@ -18,7 +18,8 @@ from mcompile.frontend.runtime import first_line
 from mcompile.types import Program
 
 _NEWEST_IR = 40
-_PER_AXIS = 13
+_WEIGHTS_ALONE = 4
+_OLDEST_WRITTEN = 7
 """The first operator set whose DequantizeLinear takes a scale for each channel."""
 
 _RUNTIME_DOMAINS = {"com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
@@ -41,10 +42,20 @@ class Onnx(Format):
             return conform(graph.program(options.name, source.given.clone()), options.inputs)
         proto = source.given if isinstance(source.given, onnx.ModelProto) else _parse(source.file)
         _check(proto, source)
-        model = ir.from_proto(_raised(proto))
+        model = ir.from_proto(proto)
         if source.path is not None:
             ir.external_data.set_base_dir(model.graph, source.path.resolve().parent)
+        _modernize(model)
         return conform(graph.program(options.name, model), options.inputs)
+
+
+def _modernize(model: ir.Model) -> None:
+    """Make weights weights: files before IR version 4 had to list each as an input too."""
+    if (model.ir_version or 0) < _WEIGHTS_ALONE:
+        weights = [v for v in model.graph.inputs if v.name in model.graph.initializers]
+        for value in weights:
+            model.graph.inputs.remove(value)
+        model.ir_version = max(model.ir_version or 0, _OLDEST_WRITTEN)
 
 
 def _parse(path: Path) -> onnx.ModelProto:
@@ -109,15 +120,3 @@ def _check_op(node: onnx.NodeProto, proto: onnx.ModelProto, label: str) -> None:
             where=f"{label}, node {node.name or ', '.join(node.output)} ({name})",
             fix="export with standard operators, or with the op as a function in the model",
         )
-
-
-def _raised(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The model at an operator set that per-channel quantization can use, where that works."""
-    version = next((o.version for o in proto.opset_import if o.domain in {"", "ai.onnx"}), None)
-    inside = next(external_data.tensors(proto), None) is None
-    if version is None or version >= _PER_AXIS or not inside or proto.functions:
-        return proto
-    try:
-        return onnx.version_converter.convert_version(proto, _PER_AXIS)
-    except Exception:  # a model that cannot be raised is compiled as it is
-        return proto

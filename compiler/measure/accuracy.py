@@ -26,16 +26,18 @@ class Metric:
     score: Score
 
 
-def find(name: str) -> Metric:
-    """The metric of that name, or the caller's own where it reads MODULE:CALLABLE.
+def find(name: str | Callable[..., object]) -> Metric:
+    """The metric of that name, or the caller's own: MODULE:CALLABLE, or the callable itself.
 
     A callable takes the outputs by name and the label and returns a number, higher being better
     unless it has an attribute `lower_is_better` that is true. Raises `UsageError`.
     """
+    if callable(name):
+        return _own(getattr(name, "__name__", type(name).__name__), name)
     if name in METRICS:
         return METRICS[name]
     if ":" in name:
-        return _own(name)
+        return _own(name, resolve(name, UsageError, Path()))
     raise UsageError(
         f"{name} is not a metric",
         where="--metric",
@@ -43,8 +45,7 @@ def find(name: str) -> Metric:
     )
 
 
-def _own(name: str) -> Metric:
-    score = resolve(name, UsageError, Path())
+def _own(name: str, score: Callable[..., object]) -> Metric:
     return Metric(name, "", not getattr(score, "lower_is_better", False), _guarded(name, score))
 
 

@@ -31,7 +31,8 @@ def drift(reference: Program, other: Program, samples: Samples) -> Mapping[str, 
             if exact.shape != got[name].shape:
                 continue
             signal[name] += float((exact**2).sum())
-            noise[name] += float(((exact - got[name]) ** 2).sum())
+            with np.errstate(over="ignore", invalid="ignore"):
+                noise[name] += float(((exact - got[name]) ** 2).sum())
     return {name: decibel(signal[name], noise[name]) for name in shared}
 
 

@@ -20,7 +20,7 @@ def observe(program: Program, samples: Samples, threads: int | None = None) -> R
     watched = [
         name_of(v)
         for v in values(program.graph.graph)
-        if v.name and dtype_of(v) == "float32" and array(v) is None
+        if v.name and not v.is_initializer() and dtype_of(v) == "float32" and array(v) is None
     ]
     fed = {p.name for p in program.inputs}
     oracle = Oracle(program, [n for n in watched if n not in fed], threads)

@@ -74,6 +74,8 @@ class _Placement:
             return "its weight is computed, not constant"
         if weight is None or weight.dtype != ir.DataType.FLOAT:
             return "its weight is not float32"
+        if node.op_type == "MatMul" and (weight.shape is None or weight.shape.rank() != 2):
+            return "its weight is not a matrix"
         if name_of(node.inputs[0]) not in self.ranges:
             return "its input was not observed"
         if any(n is not node and not _same_use(n, node) for n in weight.consumers()):

@@ -48,6 +48,7 @@ samples = 64
 percentile = 99.9
 metric = "top5"
 preprocess = "how.toml"
+labels = "classes.txt"
 scenario = "edge"
 [budgets]
 size_mb = 3
@@ -95,6 +96,7 @@ def test_every_key_of_a_card_fills_a_gap(tmp_path, nets) -> None:
         percentile=99.9,
         metric="top5",
         preprocess=str(tmp_path / "how.toml"),
+        labels=str(tmp_path / "classes.txt"),
         scenario="edge",
         budgets=("size_mb=3.0", "latency_p50_ms=40.5"),
     )
@@ -106,6 +108,7 @@ def test_the_caller_wins_and_what_the_card_gave_is_told(tmp_path, nets) -> None:
     given = Options(
         arch="x:y", arch_args={"a": 1}, inputs=("F32[1]",), calibration="mine", evaluation=[1],
         samples=1, percentile=50.0, metric="mae", preprocess="imagenet", scenario="iot",
+        labels=("a",),
     )  # fmt: skip
     found, told = with_card(write(tmp_path, FULL.format(nets=nets)), given)
     assert set(told) == {"budgets"}

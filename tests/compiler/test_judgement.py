@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -142,7 +141,7 @@ def test_halves_computed_elsewhere_prove_nothing(judge, outcome) -> None:
 
 def test_a_slower_integer_build_is_the_first_thing_said(judge, outcome) -> None:
     report = judge(changed=timed(outcome, int8=3.0, fp32=2.0))
-    assert report.headlines == ("int8 is slower than fp32 here: 3.00 ms against 2.00 ms (p50)",)
+    assert report.headlines == ("int8 is slower than fp32 here: 3 against 2 ms (p50)",)
     assert judge(changed=timed(outcome, int8=1.0, fp32=2.0)).headlines == ()
 
 
@@ -221,11 +220,3 @@ def test_the_machine_is_named_with_what_matters_to_a_number(judge) -> None:
     environment = judge().environment
     assert environment["machine"] == "a plain server"
     assert (environment["seed"], environment["threads"]) == ("0", "1")
-
-
-def test_a_machine_that_is_no_target_is_not_called_one() -> None:
-    odd = SimpleNamespace(matches=lambda _: (False, "it is odd"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judgement, "here", lambda: odd)
-        [line] = judgement._strangers(load("cpu-server"))
-    assert line.startswith("this machine is no cpu-server: it is odd. Times")

@@ -129,13 +129,19 @@ def test_a_model_in_memory_without_its_external_data_is_refused(affine):
         Onnx().read(look(affine), OPTIONS)
 
 
-def test_an_old_opset_is_raised_where_that_works(tmp_path):
+def test_an_old_opset_is_captured_as_it_is(tmp_path):
     model = text("g (float[1, 4] x) => (float[1, 4] y) { y = Softmax<axis=1>(x) }", opset=11)
+    assert graph.opset(read(model, tmp_path)) == 11
+
+
+def test_weights_that_an_old_file_lists_as_inputs_are_weights(tmp_path):
+    model = text("g (float[2] x, float[2] w) => (float[2] y) { y = Add(x, w) }", opset=7)
+    model.ir_version = 3
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(2, np.float32), "w"))
     program = read(model, tmp_path)
-    assert graph.opset(program) == 13
-    x = np.array([[0, 1, 2, 3]], np.float32)
-    y = Oracle(program).run({"x": x})["y"]
-    np.testing.assert_allclose(y, np.exp(x) / np.exp(x).sum(), rtol=1e-6)
+    assert [v.name for v in program.graph.graph.inputs] == ["x"]
+    assert graph.is_constant(program.graph.graph.initializers["w"])
+    assert program.graph.ir_version >= 4
 
 
 def test_an_old_opset_is_left_where_it_does_not_work(tmp_path):

@@ -1,0 +1,86 @@
+"""What a report says in words: its first lines, and its warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mcompile import targets
+from mcompile.measure.machine import Machine
+from mcompile.options import absent
+from mcompile.outcome import Form, Outcome
+from mcompile.profile import Target
+from mcompile.types import Measured, Precision
+
+_NOISE = 1.05
+_INTEGER_OPS = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
+                "MatMulInteger"}  # fmt: skip
+
+
+def headlines(
+    outcome: Outcome, found: Mapping[Precision, Sequence[Measured]], chosen: Precision
+) -> tuple[str, ...]:
+    """What is said before anything else: what was not built as asked, and where it does not pay."""
+    lines = [outcome.request.because] if outcome.request.because else []
+    if outcome.request.choose:
+        lines.append(f"auto chose {chosen.value}: the fastest form that failed the fewest checks")
+    floats = found.get(Precision.FP32, ())
+    mine, theirs = (value(f, "latency_p50_ms") for f in (found[chosen], floats))
+    if chosen is not Precision.FP32 and mine > theirs:
+        # Within a few percent nobody can tell; it is still not what INT8 was asked for.
+        word = "slower than" if mine > _NOISE * theirs else "no faster than"
+        lines.append(
+            f"{chosen.value} is {word} fp32 here: {mine:.3g} against {theirs:.3g} ms (p50)"
+        )
+    plan = outcome.forms[chosen].plan
+    if plan is not None and not plan.tensors:
+        lines.append(f"nothing could be quantized: this {chosen.value} build is the float model")
+    if any(n.op_type in _INTEGER_OPS for n in outcome.captured.graph.graph):
+        lines.append("the model came quantized: fp32 stands for the model as it was given")
+    return tuple(lines)
+
+
+def value(rows_of: Sequence[Measured], name: str) -> float:
+    """The measured figure of that name; infinite where there is none."""
+    measured = (m.value for m in rows_of if m.name == name and m.low is None)
+    return next(measured, float("inf"))
+
+
+def warnings(outcome: Outcome, form: Form, jump: str, machine: Machine) -> tuple[str, ...]:
+    """What a reader must know to trust the figures."""
+    trial, given = outcome.trials[form.precision], outcome.request.options
+    told = [*strangers(outcome.request.target, machine), *trial.faults]
+    if trial.vacuous:
+        told.append(trial.vacuous)
+    if outcome.metric is None:
+        told.append(f"no accuracy: there are no labels with {outcome.samples.source}")
+    calibrated = not absent(given.calibration) and form.precision is Precision.INT8
+    if calibrated and absent(given.evaluation):
+        told.append("agreement is taken on the calibration data: none was held out (--evaluation)")
+    if calibrated and _same(given.calibration, given.evaluation):
+        told.append(
+            "evaluated on the calibration data: accuracy and agreement flatter the artifact"
+        )
+    if jump:
+        told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
+    if outcome.log.unproven:
+        told.append(f"the optimized model could not be compared: {outcome.log.unproven}")
+    told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
+    return tuple(told)
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, str | Path) and str(one) == str(other))
+
+
+def strangers(target: Target, machine: Machine) -> list[str]:
+    """What to say when this machine is not the target: why, and which targets it is."""
+    same, reason = machine.matches(target.device)
+    if same:
+        return []
+    alike = [n for n in targets.names() if machine.matches(targets.load(n).device)[0]]
+    other = f"; it is a {' or a '.join(alike)}" if alike else ""
+    return [
+        f"this machine is no {target.name}: {reason}{other}. "
+        "Times and memory taken here prove nothing for it"
+    ]
