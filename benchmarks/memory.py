@@ -27,7 +27,7 @@ import onnx
 import onnx.helper as proto
 import onnx.numpy_helper
 
-from mcompile import graph, pipeline, quantize, registry
+from mcompile import graph, optimizer, quantize, registry
 from mcompile.frontend import capture
 from mcompile.reference import random_feeds
 from mcompile.types import Program, Sample, Samples
@@ -42,7 +42,7 @@ def load(path: Path) -> Program:
 
 def optimize(program: Program, _folder: Path) -> Program:
     """The middle end as a build runs it, every phase checked."""
-    work, log = pipeline.optimize(program)
+    work, log = optimizer.optimize(program)
     done = Counter(a.rule for a in log.applied)
     print(f"{dict(done)}, {len(log.undone)} undone", file=sys.stderr)
     return work

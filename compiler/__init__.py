@@ -49,7 +49,7 @@ def load_target(name: str) -> Target:
 def optimize(model: object, *, skip: tuple[str, ...] = ()) -> tuple[Program, Log]:
     """An equal and better program of any source, verified against it, and what was done."""
     from mcompile.frontend import capture
-    from mcompile.pipeline import optimize as better
+    from mcompile.optimizer import optimize as better
 
     return better(capture(model), skip)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mcompile import graph, pipeline, report
+from mcompile import graph, optimizer, pipeline, report
 from mcompile.card import with_card
 from mcompile.check import check as check_folder
 from mcompile.errors import ContractError, UsageError
@@ -48,7 +48,7 @@ def optimize(talk: Talk, model: str, given: Mapping[str, Any], out: str) -> int:
         watch("captured")
         program = capture(model, _capture(options))
         watch("optimized")
-        better, log = pipeline.optimize(program, options.skip)
+        better, log = optimizer.optimize(program, options.skip)
         _save(better, Path(out))
     before, after = (p.graph.graph.num_nodes() for p in (program, better))
     if talk.json:

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from mcompile import cli, graph, pipeline
+from mcompile import cli, graph, optimizer
 from mcompile.errors import UsageError
 
 from .conftest import QUICK, program
@@ -174,14 +174,14 @@ cli.main({[*built.words, "-o", str(tmp_path), "-q"]!r})
 
 def test_optimize_refuses_an_unknown_rule_with_the_nearest():
     with pytest.raises(UsageError, match="fold_batchnrm is not a rule") as caught:
-        pipeline.optimize(program(), skip=["fold_batchnrm"])
+        optimizer.optimize(program(), skip=["fold_batchnrm"])
     assert "fold_batchnorm" in caught.value.fix
 
 
 def test_optimize_leaves_the_given_program_as_it_was():
     given = program()
     before = [n.op_type for n in given.graph.graph]
-    pipeline.optimize(given)
+    optimizer.optimize(given)
     assert [n.op_type for n in given.graph.graph] == before
 
 
