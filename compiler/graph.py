@@ -1,7 +1,6 @@
 """The one place that knows onnx-ir: loading, saving, cloning, and the narrowing of optional fields.
 
-onnx-ir types most fields as optional. Everything else in the compiler asks here and gets either a
-plain value or a plain None.
+Everything else in the compiler asks here and gets either a plain value or a plain None.
 """
 
 from __future__ import annotations
@@ -83,19 +82,13 @@ def load(path: Path, name: str) -> Program:
 
 
 def save(source: Program, path: Path) -> None:
-    """Write `path`, with weights in `<path>.data` beside it when they would not fit protobuf.
-
-    Whatever file the weights came from is not needed afterwards.
-    """
-    model = source.graph
+    """Write `path`, with weights in `<path>.data` beside it when they would not fit protobuf."""
+    model = source.graph.clone()
     tensors = (v.const_value for v in model.graph.initializers.values())
-    if sum(t.nbytes for t in tensors if t is not None) > EXTERNAL_ABOVE:
-        ir.save(model, path, external_data=f"{path.name}.data")
-        return
-    # A tensor in another file would be written as a reference to it, as it was found.
-    inside = model.clone()
-    ir.external_data.load_to_model(inside)
-    ir.save(inside, path)
+    large = sum(t.nbytes for t in tensors if t is not None) > EXTERNAL_ABOVE
+    if not large:  # a tensor of another file would be written as a reference to it
+        ir.external_data.load_to_model(model)
+    ir.save(model, path, external_data=f"{path.name}.data" if large else None)
 
 
 def values(graph: ir.Graph) -> Iterator[ir.Value]:
@@ -210,8 +203,7 @@ def is_dead(node: ir.Node) -> bool:
 
 
 def hindrance(old: ir.Value, new: ir.Value) -> str:
-    """Why `new` cannot stand in for `old`, in words; empty when it can."""
-    # Only the outputs of a graph hinder: their names are a promise, and a node makes each.
+    """Why `new` cannot stand in for `old`, an output that a node must make; empty when it can."""
     if not old.is_graph_output():
         return ""
     if new.graph is not old.graph:

@@ -1,22 +1,27 @@
 """An op that changes nothing is replaced by its input.
 
     Identity(x), Dropout(x) in inference, Cast(x) to the type of x, Transpose(x) in the same order,
-    Reshape(x) to the shape of x, Pad(x) by nothing, Concat/Sum/Max/Min/Mean of x alone   ->   x
+    Reshape, Flatten, Squeeze, Unsqueeze, Expand, Tile to the shape of x, Slice of all of x,
+    Pad(x) by nothing, Resize(x) to its own size, DepthToSpace and SpaceToDepth by blocks of one,
+    Split into one, Concat/Sum/Max/Min/Mean of x alone   ->   x
 
 A Reshape is one when input and output agree in all dimensions but at most one: the number of
-elements fixes that one too. An op between an input and an output of the graph stays, because an
-output must be made by a node.
+elements fixes that one too. An Expand and a Slice are, whatever the sizes, when they ask for
+dimensions of x by Shape(x); a Slice up to 2^31 - 1 or more reaches the end, as ONNX has it. A
+Resize by a scale of one looks at each point in place, save for tf_crop_and_resize. An op between
+an input and an output of the graph stays, because an output must be made by a node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import graph
+from mcompile import extents, graph, terms
 from mcompile.rules import Phase, Rule, Skip
+from mcompile.terms import Term
 from mcompile.types import Dim
 
 
@@ -31,7 +36,8 @@ class Same:
 class DropIdentity(Rule[Same]):
     root = (
         *("Identity", "Dropout", "Cast", "CastLike", "Reshape", "Transpose"),
-        *("Pad", "Concat", "Sum", "Max", "Min", "Mean"),
+        *("Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Slice", "Resize", "Upsample"),
+        *("DepthToSpace", "SpaceToDepth", "Split", "Pad", "Concat", "Sum", "Max", "Min", "Mean"),
     )
     phase = Phase.CLEAN
 
@@ -115,6 +121,91 @@ def _pads_nothing(node: ir.Node, _source: ir.Value) -> bool:
     return pads is not None and not pads.any()
 
 
+def _same_shape(node: ir.Node, source: ir.Value) -> bool:
+    before = terms.sizes(source)
+    return before is not None and before == terms.sizes(node.outputs[0])
+
+
+def _keeps_rank(node: ir.Node, source: ir.Value) -> bool:
+    before, after = source.shape, node.outputs[0].shape
+    return before is not None and after is not None and len(before) == len(after)
+
+
+def _flattens_nothing(node: ir.Node, source: ir.Value) -> bool:
+    return len(source.shape or ()) == 2 and graph.integer(node, "axis", 1) in {1, -1}
+
+
+def _expands_nothing(node: ir.Node, source: ir.Value) -> bool:
+    before, asked = terms.sizes(source), extents.entries(node.inputs[1])
+    if before is None or asked is None or asked.scalar or len(asked.terms) > len(before):
+        return _same_shape(node, source)
+    last = before[len(before) - len(asked.terms) :]
+    return all(a in (1, b) for a, b in zip(asked.terms, last, strict=True))
+
+
+def _repeats_nothing(node: ir.Node, _source: ir.Value) -> bool:
+    repeats = graph.array(node.inputs[1]) if len(node.inputs) == 2 else None
+    return repeats is not None and bool((repeats == 1).all())
+
+
+def _takes_all(node: ir.Node, source: ir.Value) -> bool:
+    before, bounds = terms.sizes(source), _bounds(node)
+    if before is None or bounds is None:
+        return False
+    starts, ends, axes, steps = bounds
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        return False
+    whole = all(n == 0 for n in starts) and all(n == 1 for n in steps)
+    return whole and all(
+        isinstance(a, int) and -len(before) <= a < len(before) and _reaches(end, before[a])
+        for a, end in zip(axes, ends, strict=True)
+    )
+
+
+def _reaches(end: Term, size: Term) -> bool:
+    enough = isinstance(end, int) and isinstance(size, int) and end >= size
+    return end == size or enough or (isinstance(end, int) and end >= _THE_END)
+
+
+def _bounds(node: ir.Node) -> list[Sequence[Term]] | None:
+    """Starts, ends, axes and steps of a Slice; before opset 10 they are attributes."""
+    if len(node.inputs) == 1:
+        given = [node.attributes.get(n) for n in ("starts", "ends", "axes")]
+        found: list[Sequence[Term] | None] = [a.as_ints() if a else None for a in given]
+    else:
+        read = [extents.entries(v) for v in node.inputs[1:]]
+        if any(e is None and v is not None for e, v in zip(read, node.inputs[1:], strict=True)):
+            return None
+        found = [e.terms if e is not None else None for e in read]
+    starts, ends, axes, steps = (*found, None, None)[:4]
+    if starts is None or ends is None:
+        return None
+    return [starts, ends, range(len(starts)) if axes is None else axes, steps or [1] * len(starts)]
+
+
+def _resizes_nothing(node: ir.Node, source: ir.Value) -> bool:
+    mode = node.attributes.get_string("coordinate_transformation_mode", "half_pixel")
+    if mode == "tf_crop_and_resize":
+        return False
+    if len(node.inputs) > 3 and node.inputs[3] is not None:
+        asked = extents.entries(node.inputs[3])
+        whole = "axes" not in node.attributes
+        return whole and asked is not None and asked.terms == terms.sizes(source)
+    place = 1 if len(node.inputs) == 2 else 2
+    scales = graph.array(node.inputs[place]) if len(node.inputs) > place else None
+    return scales is not None and scales.size > 0 and bool((scales == 1).all())
+
+
+def _blocks_of_one(node: ir.Node, _source: ir.Value) -> bool:
+    return graph.integer(node, "blocksize", 0) == 1
+
+
+def _into_one(node: ir.Node, _source: ir.Value) -> bool:
+    return len(node.outputs) == 1
+
+
+_THE_END = (1 << 31) - 1
+
 _NOTHING: dict[str, Callable[[ir.Node, ir.Value], bool]] = {
     "Identity": _always,
     "Dropout": _always,
@@ -122,6 +213,17 @@ _NOTHING: dict[str, Callable[[ir.Node, ir.Value], bool]] = {
     "CastLike": _casts_to_itself,
     "Reshape": _keeps_shape,
     "Transpose": _keeps_order,
+    "Flatten": _flattens_nothing,
+    "Squeeze": _keeps_rank,
+    "Unsqueeze": _keeps_rank,
+    "Expand": _expands_nothing,
+    "Tile": _repeats_nothing,
+    "Slice": _takes_all,
+    "Resize": _resizes_nothing,
+    "Upsample": _resizes_nothing,
+    "DepthToSpace": _blocks_of_one,
+    "SpaceToDepth": _blocks_of_one,
+    "Split": _into_one,
     "Pad": _pads_nothing,
     **dict.fromkeys(("Concat", "Sum", "Max", "Min", "Mean"), _alone),
 }

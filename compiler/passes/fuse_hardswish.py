@@ -1,0 +1,168 @@
+"""HardSwish spelled out becomes HardSwish (opset 14).
+
+    x * Clip(x + 3, 0, 6) / 6                          ->   HardSwish(x)
+    x * HardSigmoid<alpha = 1/6, beta = 1/2>(x)        ->   HardSwish(x)
+
+The factors may come in any order. 1/6 may be off by 1e-4 of itself (1e-3 in float16); the other
+numbers are exact in every type. float64 stays: HardSwish holds its numbers as float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from mcompile import graph
+from mcompile.rules import Phase, Rule, Skip
+
+FIRST_OPSET = 14
+TOLERANCE = {ir.DataType.FLOAT16: 1e-3, ir.DataType.FLOAT: 1e-4, ir.DataType.DOUBLE: 1e-6}
+
+
+@dataclass(frozen=True)
+class Product:
+    """factor * values[0] * values[1] * ..., and the nodes that multiply them."""
+
+    factor: float
+    values: tuple[ir.Value, ...]
+    nodes: tuple[ir.Node, ...]
+
+
+@dataclass(frozen=True)
+class Swish:
+    """The last node of a HardSwish, and what it is taken of."""
+
+    last: ir.Node
+    source: ir.Value
+
+
+class FuseHardswish(Rule[Swish]):
+    root = ("Mul", "Div")
+    phase = Phase.FUSE
+
+    def match(self, node: ir.Node) -> Swish | Skip | None:
+        for product in _products(node, 2):
+            if len(product.values) == 2:
+                for source, gate in (product.values, product.values[::-1]):
+                    inner = _gate(gate, source, product.factor)
+                    if inner is not None:
+                        inner += [n for n in product.nodes if n is not node]
+                        reason = self._hindered(inner, node, source)
+                        return Skip(reason) if reason else Swish(node, source)
+        return None
+
+    def rewrite(self, found: Swish) -> None:
+        old = found.last.outputs[0]
+        home = graph.owner(found.last)
+        new = ir.Node("", "HardSwish", [found.source], name=found.last.name)
+        home.insert_before(found.last, new)
+        output = new.outputs[0]
+        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
+        output.name = graph.fresh(home, graph.name_of(old))
+        if not old.is_graph_output():
+            old.name, output.name = output.name, old.name
+        graph.replace(old, output)
+
+    def _hindered(self, inner: list[ir.Node], last: ir.Node, source: ir.Value) -> str:
+        """What speaks against it, in words; empty when nothing does."""
+        if reason := _seen(inner, last) or _widened([*inner, last], source):
+            return reason
+        if source.dtype == ir.DataType.DOUBLE:
+            return "HardSwish holds its numbers as float32, and this is float64"
+        if self.opset < FIRST_OPSET:
+            return f"HardSwish is an op since opset {FIRST_OPSET}, this is {self.opset}"
+        return ""
+
+
+def _made(value: ir.Value | None, *ops: str) -> ir.Node | None:
+    """What makes the value, if it is one of those ops of the standard set."""
+    node = value.producer() if value is not None else None
+    if node is None or node.op_type not in ops or node.domain not in {"", "ai.onnx"}:
+        return None
+    return node
+
+
+def _number(value: ir.Value | None) -> float | None:
+    """A constant of one element."""
+    tensor = value.const_value if value is not None else None
+    data = graph.array(value) if tensor is not None and tensor.size == 1 else None
+    return None if data is None or data.dtype.kind not in "fiu" else float(data.reshape(())[()])
+
+
+def _products(node: ir.Node, depth: int) -> Iterator[Product]:
+    """What the node multiplies, each operand as it is or as the product that it is."""
+    one, other = node.inputs
+    if one is None or other is None:
+        return
+    number = _number(other)
+    if node.op_type == "Div":
+        if number:
+            for left in _ways(one, depth):
+                yield Product(left.factor / number, left.values, (node, *left.nodes))
+        return
+    for left in _ways(one, depth):
+        for right in _ways(other, depth):
+            values = (*left.values, *right.values)
+            nodes = (node, *left.nodes, *right.nodes)
+            yield Product(left.factor * right.factor, values, nodes)
+
+
+def _ways(value: ir.Value, depth: int) -> Iterator[Product]:
+    number = _number(value)
+    yield Product(1.0, (value,), ()) if number is None else Product(number, (), ())
+    inner = _made(value, "Mul", "Div")
+    if inner is not None and depth > 1:
+        yield from _products(inner, depth - 1)
+
+
+def _gate(value: ir.Value, source: ir.Value, factor: float) -> list[ir.Node] | None:
+    """The nodes that make factor * value the HardSigmoid of the source; None when it is not."""
+    tolerance = TOLERANCE.get(source.dtype) if source.dtype is not None else None
+    gate = _made(value, "HardSigmoid", "Clip")
+    if gate is None or tolerance is None:
+        return None
+    if gate.op_type == "HardSigmoid":
+        alpha = gate.attributes.get_float("alpha", 0.2) * factor
+        beta = gate.attributes.get_float("beta", 0.5)
+        fits = factor == 1.0 and beta == 0.5 and gate.inputs[0] is source
+        return [gate] if fits and math.isclose(alpha, 1 / 6, rel_tol=tolerance) else None
+    added = _made(gate.inputs[0], "Add")
+    if added is None or _limits(gate) != (0.0, 6.0):
+        return None
+    one, other = added.inputs
+    three = _number(other if one is source else one)
+    fits = source in (one, other) and three == 3.0
+    return [gate, added] if fits and math.isclose(factor, 1 / 6, rel_tol=tolerance) else None
+
+
+def _limits(clip: ir.Node) -> tuple[float | None, float | None]:
+    low, high = clip.attributes.get("min"), clip.attributes.get("max")
+    if low is not None and high is not None:
+        return low.as_float(), high.as_float()
+    given = [*(_number(v) for v in clip.inputs[1:3]), None, None]
+    return given[0], given[1]
+
+
+def _seen(inner: list[ir.Node], last: ir.Node) -> str:
+    """Who else reads what would go, in words; empty when nobody."""
+    for node in inner:
+        value = node.outputs[0]
+        if value.is_graph_output():
+            return f"{value.name} is an output"
+        if not {*value.consumers()} <= {*inner, last}:
+            return f"{value.name} has other readers"
+        if node.graph is not last.graph:
+            return f"{value.name} is computed outside of this branch"
+    return ""
+
+
+def _widened(nodes: list[ir.Node], source: ir.Value) -> str:
+    """Which constant might add dimensions to the source, in words; empty when none."""
+    rank = len(source.shape) if source.shape is not None else 0
+    for value in (v for n in nodes for v in n.inputs if v is not None and graph.is_constant(v)):
+        if value.shape is not None and len(value.shape) > rank:
+            return f"{value.name} may have more dimensions than {source.name}"
+    return ""
