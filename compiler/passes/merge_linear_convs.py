@@ -84,6 +84,8 @@ def _read_by(node: ir.Node, between: ir.Value) -> str:
 
 def _loss(found: Pair) -> str:
     """Why the two are better left, in words; empty when they are not."""
+    if max(found.first.weight.nbytes, found.second.weight.nbytes) > graph.MAPPED_ABOVE:
+        return "the weights are too large to be multiplied while compiling"
     outer, middle = found.second.weight.shape[:2]
     inner, taps = found.first.weight.shape[1], int(np.prod(found.wide.weight.shape[2:]))
     padded = found.wide is found.second and found.second.padded()

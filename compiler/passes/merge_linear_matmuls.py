@@ -83,6 +83,8 @@ def _read_by(node: ir.Node, between: ir.Value) -> str:
 
 def _loss(found: Pair) -> str:
     """Why the two are better left, in words; empty when they are not."""
+    if max(found.first.weight.nbytes, found.second.weight.nbytes) > graph.MAPPED_ABOVE:
+        return "the weights are too large to be multiplied while compiling"
     rows, middle = found.first.incoming().channels, found.first.outgoing().channels
     columns = found.second.outgoing().channels
     if rows * columns > rows * middle + middle * columns:

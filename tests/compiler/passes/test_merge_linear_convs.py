@@ -178,3 +178,16 @@ def test_any_pair_computes_the_same_after(inner, middle, outer, kernel, ahead, s
     x = {"x": weights(2, inner, 6, 6, seed=5)}
     want, got = Oracle(before).run(x)["y"], Oracle(program).run(x)["y"]
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * float(np.abs(want).max() + 1))
+
+
+def test_weights_too_large_to_multiply_are_left_alone(monkeypatch):
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17]>'
+        "g (float[1,8,2,2] x) => (float[1,8,2,2] y) { a = Conv(x, w) y = Conv(a, v) }",
+        {"w": np.ones((8, 8, 1, 1), np.float32), "v": np.ones((8, 8, 1, 1), np.float32)},
+    )
+    monkeypatch.setattr(graph, "MAPPED_ABOVE", 100)
+    log = run(program, [MergeLinearConvs()])
+    assert [s.reason for s in log.skipped] == [
+        "the weights are too large to be multiplied while compiling"
+    ]

@@ -183,3 +183,16 @@ def test_any_chain_computes_the_same_after(sizes, biased, gemm):
     x = {"x": weights(3, sizes[0], seed=20)}
     want, got = Oracle(before).run(x)["y"], Oracle(program).run(x)["y"]
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * float(np.abs(want).max() + 1))
+
+
+def test_weights_too_large_to_multiply_are_left_alone(monkeypatch):
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17]>'
+        "g (float[2,8] x) => (float[2,8] y) { a = MatMul(x, w) y = MatMul(a, v) }",
+        {"w": np.ones((8, 8), np.float32), "v": np.ones((8, 8), np.float32)},
+    )
+    monkeypatch.setattr(graph, "MAPPED_ABOVE", 100)
+    log = run(program, [MergeLinearMatMuls()])
+    assert [s.reason for s in log.skipped] == [
+        "the weights are too large to be multiplied while compiling"
+    ]
