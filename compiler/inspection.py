@@ -87,7 +87,9 @@ def _outlook(
     refuses = []
     cap = target.runtime.max_opset
     if cap is not None and graph.opset(program) > cap:
-        refuses.append(f"opset {graph.opset(program)}: it reads up to {cap}")
+        refuses.append(
+            f"opset {graph.opset(program)}: it reads up to {cap} (PyTorch sources are exported so)"
+        )
     memory = target.device.memory_mb
     need = sum(m.value for m in (*work.figures(), activation) if m.name.endswith("weights_mb"))
     if memory is not None and need > memory:
