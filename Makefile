@@ -50,7 +50,7 @@ $(BIN)/python:
 
 $(VENV)/.torch: $(BIN)/python
 	@$(BIN)/python -c 'import torch' 2>/dev/null || \
-		(echo "== installing $(TORCH) (as large as its build: see README, Installing)" && $(PIP) install "$(TORCH)")
+		(echo "== installing $(TORCH) (as large as its build: see README, Torch)" && $(PIP) install "$(TORCH)")
 	@touch $@
 
 $(VENV)/.examples: $(VENV)/.torch pyproject.toml
