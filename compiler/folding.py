@@ -59,6 +59,8 @@ def before(node: ir.Node) -> Fold | str | None:
     found = affine.factors(node, layer.incoming()) if layer is not None else None
     if source is None or layer is None or found is None or awaited(source) or _grows(layer):
         return None
+    if not _keeps(source, layer.incoming()):
+        return "it may widen what it reads: the layer would be given something smaller"
     scale, shift = found
     if _origin(source) in _WHOLES and node.op_type != "BatchNormalization":
         return "it may be the end of a norm or an activation"
@@ -67,6 +69,14 @@ def before(node: ir.Node) -> Fold | str | None:
     if shift.any() and layer.op == "MatMul" and layer.added is None:
         return "the MatMul has no bias that would take the shift in"
     return _checked(Fold(node, layer, scale, shift, ahead=True))
+
+
+def _keeps(source: ir.Value, side: linear.Side) -> bool:
+    """Whether the value has the layer's rank and channels before the op broadcasts it."""
+    shape = graph.dims(source)
+    if shape is None or len(shape) != (side.rank or len(shape)) or len(shape) < -side.axis:
+        return False
+    return shape[side.axis] == side.channels
 
 
 def _reader(node: ir.Node) -> Layer | None:

@@ -347,3 +347,51 @@ def test_any_chain_computes_the_same_after(text):
     feeds = random_feeds(before, 0)
     want, got = Oracle(before).run(feeds)["y"], Oracle(program).run(feeds)["y"]
     np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(np.abs(want).max() + 1))
+
+
+WIDENING = [
+    ("float[4,1] x", "float[4,3] y", "a = Mul(x, s) y = MatMul(a, w)", (5,), (5, 3)),
+    ("float[4,1] x", "float[4,3] y", "a = Mul(x, s) y = Gemm(a, w)", (5,), (5, 3)),
+    (
+        "float[2,1,5,5] x",
+        "float[2,4,3,3] y",
+        "a = Mul(x, s) y = Conv(a, w)",
+        (1, 3, 1, 1),
+        (4, 3, 3, 3),
+    ),
+    (
+        "float[2,1,5,5] x",
+        "float[2,4,3,3] y",
+        "a = Add(x, s) y = Conv(a, w)",
+        (1, 3, 1, 1),
+        (4, 3, 3, 3),
+    ),
+    (
+        "float[3,5,5] x",
+        "float[1,4,3,3] y",
+        "a = Mul(x, s) y = Conv(a, w)",
+        (1, 1, 1, 1),
+        (4, 3, 3, 3),
+    ),
+    ("float[5] x", "float[1,3] y", "a = Mul(x, s) y = Gemm(a, w)", (1, 5), (5, 3)),
+    ("float[4,5] x", "float[1,4,3] y", "a = Mul(x, s) y = MatMul(a, w)", (1, 1, 5), (5, 3)),
+]
+
+
+@pytest.mark.parametrize(("given", "made", "body", "scale", "weight"), WIDENING)
+def test_an_op_that_widens_what_it_reads_stays(given, made, body, scale, weight):
+    """Its output is broadcast; the layer would be given the smaller value in front of it."""
+    rng = np.random.default_rng(0)
+    program = graph.parse(
+        f'<ir_version: 8, opset_import: ["": 17]> g ({given}) => ({made}) {{ {body} }}',
+        {"s": rng.random(scale, np.float32), "w": rng.random(weight, np.float32)},
+    )
+    graph.infer_shapes(program)
+    feeds = {"x": rng.random(program.inputs[0].shape, np.float32)}
+    want = Oracle(program).run(feeds)["y"]
+    log = run(program, [FoldAffine()])
+    assert log.applied == ()
+    assert [s.reason for s in log.skipped] == [
+        "it may widen what it reads: the layer would be given something smaller"
+    ]
+    np.testing.assert_array_equal(Oracle(program).run(feeds)["y"], want)
