@@ -62,7 +62,7 @@ class Onnxruntime(Backend):
         return replace(self.scheme, pair_saturates=target.device.arch == "x86_64" and not exact)
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
-        """Write `model.onnx` (and `model.onnx.data` above 1 GiB of weights) under `out`."""
+        """Write `model.onnx` (and `model.onnx.data` above 128 MiB of weights) under `out`."""
         built = _half(program) if target.precision is Precision.FP16 else clone(program)
         if target.precision is Precision.INT8:
             _widen_biases(built)

@@ -73,7 +73,8 @@ FLOOR_DB = {
     Precision.INT8_DYNAMIC: 3.0,
 }
 """SQNR below which an artifact does not compute the model: float must be the model but for
-rounding, and an error as strong as the signal (0 dB) is no approximation of it."""
+rounding. An error as strong as the signal (0 dB, which an output of zeros has) is no approximation,
+and integers must stay clear of it."""
 
 FLOOR_PERCENT = {
     Precision.FP32: 99.0,
