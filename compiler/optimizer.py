@@ -16,11 +16,17 @@ from mcompile.wording import nearest
 
 
 def optimize(
-    program: Program, skip: Sequence[str] = (), feeds: Sequence[Feeds] = (), seed: int = 0
+    program: Program,
+    skip: Sequence[str] = (),
+    feeds: Sequence[Feeds] = (),
+    seed: int = 0,
+    *,
+    runtime: str = "onnxruntime",
 ) -> tuple[Program, Log]:
     """An equal and better program, and what the rules did; the given one is left as it was.
 
-    Each phase is held against the given program on seeded inputs and on `feeds`.
+    Each phase is held against the given program on seeded inputs and on `feeds`. Rules that pay
+    on other runtimes than `runtime` alone are left out.
     """
     known = registry.rules()
     names = [r.name for r in known]
@@ -29,7 +35,8 @@ def optimize(
             raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
     held = reference(program, feeds, seed)
     log = Log(unproven=held.unproven)
-    for _, chosen in rules.by_phase(r for r in known if r.name not in skip):
+    wanted = (r for r in known if r.name not in skip and r.serves(runtime))
+    for _, chosen in rules.by_phase(wanted):
         program, made = verify.checked(program, partial(_run, chosen), held)
         log += made
     return program, log

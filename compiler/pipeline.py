@@ -104,7 +104,8 @@ def _optimize(
     with journal.stage("optimized") as entry:
         feeds = [s.feeds for s in islice(samples or (), 1)]
         start, undone = at_usable_opset(program, feeds, given.seed)
-        better, log = optimize(start, given.skip, feeds, given.seed)
+        runtime = request.backend.name
+        better, log = optimize(start, given.skip, feeds, given.seed, runtime=runtime)
         log += undone
         before, after = (p.graph.graph.num_nodes() for p in (program, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"

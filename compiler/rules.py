@@ -49,18 +49,24 @@ class Skip:
 class Rule(ABC, Generic[Found]):
     """One rewrite. `root` is the op type (or several, or `ANY`) whose nodes it is shown.
 
-    Ops outside of the standard set are spelled `domain::op`. The module's docstring holds the
-    algebra, and is what `mcompile explain` prints.
+    Ops outside of the standard set are spelled `domain::op`. `pays_on` names the runtimes that
+    gain by the rewrite, where not all do: it is made for those alone. The module's docstring holds
+    the algebra, and is what `mcompile explain` prints.
     """
 
     name: ClassVar[str]
     root: ClassVar[str | tuple[str, ...]]
     phase: ClassVar[Phase]
+    pays_on: ClassVar[frozenset[str]] = frozenset()
     opset: int = 0
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.name = cls.__dict__.get("name", cls.__module__.rpartition(".")[2])
+
+    def serves(self, runtime: str) -> bool:
+        """Whether a program for that runtime is to be rewritten so."""
+        return not self.pays_on or runtime in self.pays_on
 
     def start(self, program: Program) -> None:
         """Begin a run over that program; a rule that keeps an index empties it here."""

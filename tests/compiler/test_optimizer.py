@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
-from mcompile import graph, opsets, optimizer
+from mcompile import graph, opsets, optimizer, rules
 from mcompile.optimizer import at_usable_opset, optimize
 
 
@@ -46,3 +47,32 @@ def test_what_was_done_and_to_what_is_told():
     assert [n.op_type for n in better.graph.graph] == ["Relu"]
     assert [a.rule for a in log.applied] == ["drop_identity"]
     assert len(program.graph.graph) == 2
+
+
+class Halving(rules.Rule):
+    """x * 0.5 becomes x / 2, for the sake of one runtime."""
+
+    name = "halving"
+    root = "Mul"
+    phase = rules.Phase.FUSE
+    pays_on = frozenset({"litert"})
+
+    def match(self, node):
+        return node
+
+    def rewrite(self, found):
+        two = graph.constant(graph.owner(found), "two", np.float32(2))
+        made = ir.node("Div", [found.inputs[0], two], name=found.name)
+        graph.owner(found).insert_before(found, made)
+        graph.replace(found.outputs[0], made.outputs[0])
+
+
+def test_a_rule_that_pays_on_some_runtimes_runs_for_those_alone(monkeypatch):
+    monkeypatch.setattr(optimizer.registry, "rules", lambda: (Halving(),))
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17]> n (float[2] x) => (float[2] y) { y = Mul(x, h) }',
+        {"h": np.float32(0.5)},
+    )
+    for runtime, op in (("litert", "Div"), ("onnxruntime", "Mul")):
+        better, _ = optimize(program, runtime=runtime)
+        assert [n.op_type for n in better.graph.graph] == [op]
