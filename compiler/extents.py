@@ -18,6 +18,7 @@ from mcompile.terms import Term, atom, sizes
 _LONGEST = 64
 _DEEPEST = 24
 _INTEGERS = {ir.DataType.INT64, ir.DataType.INT32}
+_REAL = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16}
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,17 @@ class _Reading:
         self.known: dict[ir.Value, Entries | None] = {}
 
     def read(self, value: ir.Value, depth: int) -> Entries | None:
+        if value.dtype in _REAL:
+            return None
         if value not in self.known:
             self.known[value] = _stated(value) or self._made(value, depth) or _unknown(value)
         return self.known[value]
 
     def _made(self, value: ir.Value, depth: int) -> Entries | None:
         node = value.producer()
-        if node is None or node.domain not in {"", "ai.onnx"} or not depth or not node.inputs:
+        if node is None or not depth or not node.inputs or node.op_type not in READ:
+            return None
+        if node.domain not in {"", "ai.onnx"}:
             return None
         if node.op_type == "Shape":
             return _shape(node)

@@ -18,6 +18,7 @@ import onnx.parser
 import onnx_ir as ir
 from onnx_ir.passes import common
 
+from mcompile import shapes
 from mcompile.errors import Broken
 from mcompile.types import Array, Dim, Port, Program
 
@@ -237,12 +238,8 @@ def opset(source: Program) -> int:
 
 
 def infer_shapes(source: Program) -> None:
-    """Fill in types and shapes of inner values where ONNX can tell them, and all are tensors."""
-    body = source.graph.graph
-    kinds = {type(v.type) for v in values(body)} - {ir.TensorType, type(None)}
-    if kinds or any("Sequence" in n.op_type or "Optional" in n.op_type for n in body.all_nodes()):
-        return  # onnx-ir would write the elements of a sequence down as if they were its type
-    common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(source.graph)
+    """Fill in types and shapes of inner values where ONNX can tell them."""
+    shapes.infer(source.graph)
 
 
 def strip(source: Program) -> None:

@@ -18,10 +18,11 @@ import onnx_ir as ir
 import onnxruntime as ort
 
 from mcompile.errors import SourceError
-from mcompile.graph import sizes
+from mcompile.lifting import lifted
 from mcompile.types import Array, Feeds, Program
 
 _INLINE_BELOW = 1024
+_PLAIN = {"FLOAT", "FLOAT16", "DOUBLE", "INT8", "UINT8", "INT32", "INT64", "BOOL"}
 
 RANDOM = frozenset(
     {
@@ -77,30 +78,23 @@ class Oracle:
 
         Only weights: what the shape of another tensor depends on is small and stays inside.
         """
-        model = program.graph.clone()
-        graph = model.graph
-        for name, value in list(graph.initializers.items()):
-            tensor = value.const_value
-            if tensor is None or tensor.nbytes < _INLINE_BELOW or not _plain(tensor.dtype):
-                continue
+        model = program.graph
+        with lifted(model.graph, _bindable) as weights:
+            # What stays inside must be inside: small tensors of another file are read now.
+            ir.external_data.load_to_model(model)
+            stubbed = ir.to_proto(model)
+        for name, tensor in weights.items():
             data = np.ascontiguousarray(tensor.numpy())
             self._weights[name] = ort.OrtValue.ortvalue_from_numpy(data)
-            del graph.initializers[name]
-            if not value.is_graph_input():
-                value.dtype, value.shape = tensor.dtype, sizes(tensor)
-                value.const_value = None
-                graph.inputs.append(value)
-        # What stays inside must be inside: small tensors of another file are read now.
-        ir.external_data.load_to_model(model)
-        known = {v.name for v in graph.outputs}
-        inner = {v.name: v for node in graph for v in node.outputs}
-        graph.outputs.extend(inner[n] for n in self._names if n not in known)
-        return bytes(ir.to_proto(model).SerializeToString())
+        known = {p.name for p in program.outputs}
+        inner = (onnx.ValueInfoProto(name=n) for n in self._names if n not in known)
+        stubbed.graph.output.extend(inner)
+        return bytes(stubbed.SerializeToString())
 
 
-def _plain(dtype: ir.DataType) -> bool:
-    """Whether numpy has the type natively: the others cannot be handed over by reference."""
-    return dtype.name in {"FLOAT", "FLOAT16", "DOUBLE", "INT8", "UINT8", "INT32", "INT64", "BOOL"}
+def _bindable(tensor: ir.TensorProtocol) -> bool:
+    """Whether it is large, and numpy has the type natively: others cannot be handed over."""
+    return tensor.nbytes >= _INLINE_BELOW and tensor.dtype.name in _PLAIN
 
 
 def _first_line(error: Exception) -> str:

@@ -183,7 +183,8 @@ class _Run:
     def _apply(self, rule: Rule[Any], node: ir.Node, found: Any) -> None:
         name = label(node)
         above = sources(node)
-        readers = [n for v in node.outputs for n in v.consumers()]
+        uses = [use for v in node.outputs for use in v.uses()]
+        readers = [use.node for use in uses]
         try:
             rule.rewrite(found)
         except Exception as error:  # as above; the graph is half rewritten
@@ -193,19 +194,20 @@ class _Run:
         self.applied.append(Applied(rule.name, name))
         self.over = len(self.applied) >= self.limit
         sweep([node, *above])
-        self._enqueue(self._news(readers))
+        self._enqueue(self._news(uses))
         self._enqueue([*above, node, *readers])
         self._check_rest()
 
-    def _news(self, readers: Sequence[ir.Node]) -> Iterator[ir.Node]:
-        """Nodes that were not there before, found upstream of those that read the old one."""
-        stack = [n for n in readers if n.graph is not None]
+    def _news(self, uses: Iterable[Any]) -> Iterator[ir.Node]:
+        """Nodes that were not there before, found upstream of where the old one was read."""
+        read = (use.node.inputs[use.idx] for use in uses if use.node.graph is not None)
+        stack = [n for v in read if v is not None and (n := v.producer()) is not None]
         while stack:
-            for source in sources(stack.pop()):
-                if source not in self.known and source.graph is not None:
-                    self.known.add(source)
-                    stack.append(source)
-                    yield source
+            source = stack.pop()
+            if source not in self.known and source.graph is not None:
+                self.known.add(source)
+                stack.extend(sources(source))
+                yield source
 
     def _enqueue(self, nodes: Iterable[ir.Node]) -> None:
         for node in nodes:
