@@ -21,7 +21,7 @@ from mcompile.types import Array, Dim, Feeds, Port, Program
 _RELATIVE = {8: 1e-9, 4: 1e-4, 2: 5e-3}
 _ABSOLUTE = 1e-6
 _MAGNIFIED = 8.0
-_AT_MOST = 1e-2
+_AT_MOST = 5e-2
 _SIZES = ((2, 8), (1, 8), (1, 64), (1, 224), (2, 1))
 
 

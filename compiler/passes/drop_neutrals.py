@@ -3,9 +3,12 @@
     x * 1, 1 * x, x / 1, x ^ 1, x - 0, x + -0, x and true, x or false, x xor false   ->   x
     Clip(x, -inf, inf)   ->   x
 
-All of these keep NaN, infinities and the sign of zero; the constant may not enlarge x when it is
-broadcast. x + 0 makes 0 of -0, which 1 / x tells apart, so it stays, save for integers. A float
-Clip without bounds stays too: by its specification it limits infinities to the largest number.
+    x + 0   ->   x   where nothing divides by it
+
+All but the last keep NaN, infinities and the sign of zero; the constant may not enlarge x when it
+is broadcast, and may be a fill (Expand of 1) of any size. x + 0 makes 0 of -0, equal numbers that
+1 / x tells apart: it stays where a Div, Pow or Reciprocal reads it. A float Clip without bounds
+stays too: by its specification it limits infinities to the largest number.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph, terms
+from mcompile.patterns import filled
 from mcompile.rules import Phase, Rule, Skip
-from mcompile.types import Array
 
 _NEUTRAL = {"Mul": 1, "Div": 1, "Pow": 1, "Sub": 0, "Add": 0, "And": 1, "Or": 0, "Xor": 0}
 _ONE_SIDED = {"Div", "Pow", "Sub"}
+_TELLS = {"Div", "Pow", "Reciprocal"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,12 @@ def _neutral(node: ir.Node) -> ir.Value | Skip | None:
     for source, constant in _sides(node):
         if graph.is_constant(source) or not terms.fits(constant, source):
             continue
-        data = graph.array(constant)
-        if data is None or not _all(data, _NEUTRAL[node.op_type]):
+        if not filled(constant, _NEUTRAL[node.op_type]):
             continue
-        if node.op_type in {"Add", "Sub"} and not _keeps_zeros(data, node.op_type == "Add"):
-            return Skip(f"{node.op_type} of {data.reshape(-1)[0]} makes 0 of -0")
+        if node.op_type in {"Add", "Sub"} and not _keeps_zeros(constant, node.op_type == "Add"):
+            divided = [n for n in node.outputs[0].consumers() if n.op_type in _TELLS]
+            if divided:
+                return Skip(f"it makes 0 of -0, which {divided[0].op_type} tells apart")
         return source
     return None
 
@@ -71,16 +76,12 @@ def _sides(node: ir.Node) -> Iterator[tuple[ir.Value, ir.Value]]:
             yield other, one
 
 
-def _all(data: Array, number: int) -> bool:
-    """Whether each entry is that number; the first one spares a look at most weights."""
-    return data.size > 0 and bool(data.reshape(-1)[0] == number) and bool((data == number).all())
-
-
-def _keeps_zeros(data: Array, negative: bool) -> bool:
+def _keeps_zeros(constant: ir.Value, negative: bool) -> bool:
     """Whether zeros of floats have the sign that changes no other zero."""
-    if data.dtype.kind in "iu":
-        return True
-    return bool((np.signbit(data) == negative).all())
+    data = graph.array(constant)
+    if data is None:
+        return constant.dtype is not None and constant.dtype.is_integer()
+    return data.dtype.kind in "iu" or bool((np.signbit(data) == negative).all())
 
 
 def _unclipped(node: ir.Node) -> ir.Value | Skip | None:

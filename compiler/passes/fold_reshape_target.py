@@ -7,7 +7,7 @@ An entry that equals the dimension of x at its place, whatever that is, becomes 
 n may become -1: with p the product of the rest, x has n * p elements, and n is the count divided
 by p. That holds for an n of 0, and for one that keeps a dimension, as long as p is not 0; so all
 the rest must be known to be positive. (A kept dimension of an empty batch would make p 0.) A -1
-that was there before may stay beside what is kept, save where allowzero gave a 0 another meaning.
+that was there before may stay beside what is kept: the standard rules out a 0 beside it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FoldReshapeTarget(Rule[Target]):
             return None
         kept = _kept(asked, given)
         shape = [t if isinstance(t, int) else 0 if k in kept else -1 for k, t in enumerate(asked)]
-        told = -1 in asked and not zeros and shape.count(-1) == 1
+        told = -1 in asked and shape.count(-1) == 1
         reason = _vague(shape, given, told)
         return Skip(reason) if reason else Target(node, tuple(shape))
 

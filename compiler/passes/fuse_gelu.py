@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.patterns import scalar, seen, widened
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 20
@@ -77,7 +78,7 @@ class FuseGelu(Rule[Spelled]):
         graph.replace(old, output)
 
     def _judged(self, found: Spelled, inner: list[ir.Node]) -> Spelled | Skip:
-        if reason := _seen(inner, found.last) or _widened([*inner, found.last], found.source):
+        if reason := seen(inner, found.last) or widened([*inner, found.last], found.source):
             return Skip(reason)
         if found.source.dtype == ir.DataType.DOUBLE:
             return Skip("Gelu holds its numbers as float32, and this is float64")
@@ -142,7 +143,7 @@ def _read(
     if value in atoms:
         return {atoms[value]: 1.0}
     if graph.is_constant(value):
-        number = _number(value)
+        number = scalar(value)
         return None if number is None else {(0, 0): number}
     node = _source(value)
     if node is None or node.op_type not in _ARITHMETIC or not left:
@@ -183,32 +184,3 @@ def _equal(one: Powers, other: Powers, tolerance: float) -> bool:
     return one.keys() == other.keys() and all(
         math.isclose(one[k], other[k], rel_tol=tolerance) for k in one
     )
-
-
-def _number(value: ir.Value) -> float | None:
-    """A constant of one element."""
-    tensor = value.const_value
-    data = graph.array(value) if tensor is not None and tensor.size == 1 else None
-    return None if data is None or data.dtype.kind not in "fiu" else float(data.reshape(())[()])
-
-
-def _seen(inner: list[ir.Node], last: ir.Node) -> str:
-    """Who else reads what would go, in words; empty when nobody."""
-    for node in inner:
-        value = node.outputs[0]
-        if value.is_graph_output():
-            return f"{value.name} is an output"
-        if not {*value.consumers()} <= {*inner, last}:
-            return f"{value.name} has other readers"
-        if node.graph is not last.graph:
-            return f"{value.name} is computed outside of this branch"
-    return ""
-
-
-def _widened(inner: list[ir.Node], source: ir.Value) -> str:
-    """Which constant might add dimensions to the source, in words; empty when none."""
-    rank = len(source.shape) if source.shape is not None else 0
-    for value in (v for n in inner for v in n.inputs if v is not None and graph.is_constant(v)):
-        if value.shape is not None and len(value.shape) > rank:
-            return f"{value.name} may have more dimensions than {source.name}"
-    return ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.patterns import scalar
 from mcompile.rules import Phase, Rule, Skip
 
 TOLERANCE = {ir.DataType.FLOAT16: 1e-3, ir.DataType.FLOAT: 1e-4, ir.DataType.DOUBLE: 1e-4}
@@ -62,19 +63,12 @@ def _made(value: ir.Value | None, op: str) -> Iterator[ir.Node]:
         yield node
 
 
-def _number(value: ir.Value | None) -> float | None:
-    """A constant of one element."""
-    tensor = value.const_value if value is not None else None
-    data = graph.array(value) if tensor is not None and tensor.size == 1 else None
-    return None if data is None or data.dtype.kind not in "fiu" else float(data.reshape(())[()])
-
-
 def _pairs(node: ir.Node) -> Iterator[tuple[ir.Value, float]]:
     """Operand and constant of a node with two inputs, either way round unless it divides."""
     one, other = node.inputs
     ways = [(one, other)] if node.op_type == "Div" else [(one, other), (other, one)]
     for value, constant in ways:
-        number = _number(constant)
+        number = scalar(constant)
         if value is not None and number is not None:
             yield value, number
 
@@ -94,7 +88,7 @@ def _clipped(clip: ir.Node) -> Iterator[ir.Node]:
     if low is not None and high is not None:
         limits: list[float | None] = [low.as_float(), high.as_float()]
     else:
-        limits = [_number(v) for v in clip.inputs[1:3]]
+        limits = [scalar(v) for v in clip.inputs[1:3]]
     if limits == [0.0, 6.0]:
         yield from _made(clip.inputs[0], "Add")
 

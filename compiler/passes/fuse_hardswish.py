@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.patterns import made, scalar, seen, widened
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 14
@@ -68,7 +69,7 @@ class FuseHardswish(Rule[Swish]):
 
     def _hindered(self, inner: list[ir.Node], last: ir.Node, source: ir.Value) -> str:
         """What speaks against it, in words; empty when nothing does."""
-        if reason := _seen(inner, last) or _widened([*inner, last], source):
+        if reason := seen(inner, last) or widened([*inner, last], source):
             return reason
         if source.dtype == ir.DataType.DOUBLE:
             return "HardSwish holds its numbers as float32, and this is float64"
@@ -77,27 +78,12 @@ class FuseHardswish(Rule[Swish]):
         return ""
 
 
-def _made(value: ir.Value | None, *ops: str) -> ir.Node | None:
-    """What makes the value, if it is one of those ops of the standard set."""
-    node = value.producer() if value is not None else None
-    if node is None or node.op_type not in ops or node.domain not in {"", "ai.onnx"}:
-        return None
-    return node
-
-
-def _number(value: ir.Value | None) -> float | None:
-    """A constant of one element."""
-    tensor = value.const_value if value is not None else None
-    data = graph.array(value) if tensor is not None and tensor.size == 1 else None
-    return None if data is None or data.dtype.kind not in "fiu" else float(data.reshape(())[()])
-
-
 def _products(node: ir.Node, depth: int) -> Iterator[Product]:
     """What the node multiplies, each operand as it is or as the product that it is."""
     one, other = node.inputs
     if one is None or other is None:
         return
-    number = _number(other)
+    number = scalar(other)
     if node.op_type == "Div":
         if number:
             for left in _ways(one, depth):
@@ -111,9 +97,9 @@ def _products(node: ir.Node, depth: int) -> Iterator[Product]:
 
 
 def _ways(value: ir.Value, depth: int) -> Iterator[Product]:
-    number = _number(value)
+    number = scalar(value)
     yield Product(1.0, (value,), ()) if number is None else Product(number, (), ())
-    inner = _made(value, "Mul", "Div")
+    inner = made(value, "Mul", "Div")
     if inner is not None and depth > 1:
         yield from _products(inner, depth - 1)
 
@@ -121,7 +107,7 @@ def _ways(value: ir.Value, depth: int) -> Iterator[Product]:
 def _gate(value: ir.Value, source: ir.Value, factor: float) -> list[ir.Node] | None:
     """The nodes that make factor * value the HardSigmoid of the source; None when it is not."""
     tolerance = TOLERANCE.get(source.dtype) if source.dtype is not None else None
-    gate = _made(value, "HardSigmoid", "Clip")
+    gate = made(value, "HardSigmoid", "Clip")
     if gate is None or tolerance is None:
         return None
     if gate.op_type == "HardSigmoid":
@@ -129,11 +115,11 @@ def _gate(value: ir.Value, source: ir.Value, factor: float) -> list[ir.Node] | N
         beta = gate.attributes.get_float("beta", 0.5)
         fits = factor == 1.0 and beta == 0.5 and gate.inputs[0] is source
         return [gate] if fits and math.isclose(alpha, 1 / 6, rel_tol=tolerance) else None
-    added = _made(gate.inputs[0], "Add")
+    added = made(gate.inputs[0], "Add")
     if added is None or _limits(gate) != (0.0, 6.0):
         return None
     one, other = added.inputs
-    three = _number(other if one is source else one)
+    three = scalar(other if one is source else one)
     fits = source in (one, other) and three == 3.0
     return [gate, added] if fits and math.isclose(factor, 1 / 6, rel_tol=tolerance) else None
 
@@ -142,27 +128,5 @@ def _limits(clip: ir.Node) -> tuple[float | None, float | None]:
     low, high = clip.attributes.get("min"), clip.attributes.get("max")
     if low is not None and high is not None:
         return low.as_float(), high.as_float()
-    given = [*(_number(v) for v in clip.inputs[1:3]), None, None]
+    given = [*(scalar(v) for v in clip.inputs[1:3]), None, None]
     return given[0], given[1]
-
-
-def _seen(inner: list[ir.Node], last: ir.Node) -> str:
-    """Who else reads what would go, in words; empty when nobody."""
-    for node in inner:
-        value = node.outputs[0]
-        if value.is_graph_output():
-            return f"{value.name} is an output"
-        if not {*value.consumers()} <= {*inner, last}:
-            return f"{value.name} has other readers"
-        if node.graph is not last.graph:
-            return f"{value.name} is computed outside of this branch"
-    return ""
-
-
-def _widened(nodes: list[ir.Node], source: ir.Value) -> str:
-    """Which constant might add dimensions to the source, in words; empty when none."""
-    rank = len(source.shape) if source.shape is not None else 0
-    for value in (v for n in nodes for v in n.inputs if v is not None and graph.is_constant(v)):
-        if value.shape is not None and len(value.shape) > rank:
-            return f"{value.name} may have more dimensions than {source.name}"
-    return ""

@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.patterns import made
 from mcompile.rules import Phase, Rule, Skip
 
 
@@ -69,19 +70,11 @@ class FuseInstanceNorm(Rule[Channelwise]):
         graph.replace(old, output)
 
 
-def _made(value: ir.Value | None, op: str) -> ir.Node | None:
-    """What makes the value, if it is that op of the standard set."""
-    node = value.producer() if value is not None else None
-    if node is None or node.op_type != op or node.domain not in {"", "ai.onnx"}:
-        return None
-    return node
-
-
 def _norm_above(node: ir.Node) -> tuple[ir.Node | None, ir.Node | None]:
     """The plain norm over all positions that the node ends, and the Mul behind it."""
-    muls = [node] if node.op_type == "Mul" else [_made(v, "Mul") for v in node.inputs]
+    muls = [node] if node.op_type == "Mul" else [made(v, "Mul") for v in node.inputs]
     for mul in (m for m in muls if m is not None):
-        for norm in (_made(v, "LayerNormalization") for v in mul.inputs):
+        for norm in (made(v, "LayerNormalization") for v in mul.inputs):
             if norm is not None and _is_plain(norm):
                 return norm, mul
     return None, None

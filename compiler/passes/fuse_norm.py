@@ -22,6 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.patterns import made, seen
 from mcompile.rules import Phase, Rule, Skip
 
 SINCE = {"LayerNormalization": 17, "RMSNormalization": 23}
@@ -50,7 +51,7 @@ class FuseNorm(Rule[Normed]):
         for core in filter(None, map(_core, _upstream(node))):
             found = _extended(core)
             if found.last is node:
-                reason = _seen(found.inner, node) or self._refused(found)
+                reason = seen(found.inner, node) or self._refused(found)
                 return Skip(reason) if reason else found
         return None
 
@@ -81,22 +82,14 @@ class FuseNorm(Rule[Normed]):
         return ""
 
 
-def _made(value: ir.Value | None, *ops: str) -> ir.Node | None:
-    """What makes the value, if it is one of those ops of the standard set."""
-    node = value.producer() if value is not None else None
-    if node is None or node.op_type not in ops or node.domain not in {"", "ai.onnx"}:
-        return None
-    return node
-
-
 def _upstream(node: ir.Node) -> Iterator[ir.Node]:
     """The node and those above it that may divide by the root: scale and bias come after that."""
     yield node
-    for scaled in (_made(v, "Mul", "Div") for v in node.inputs if node.op_type != "Div"):
+    for scaled in (made(v, "Mul", "Div") for v in node.inputs if node.op_type != "Div"):
         if scaled is not None:
             yield scaled
             if node.op_type == "Add" and scaled.op_type == "Mul":
-                yield from (n for v in scaled.inputs if (n := _made(v, "Mul", "Div")))
+                yield from (n for v in scaled.inputs if (n := made(v, "Mul", "Div")))
 
 
 def _number(value: ir.Value | None) -> float | None:
@@ -110,9 +103,9 @@ def _number(value: ir.Value | None) -> float | None:
 def _core(last: ir.Node) -> Normed | None:
     """The norm that the node ends, without scale and bias."""
     for source, radicand, nodes in _quotients(last):
-        padded = _made(radicand, "Add")
+        padded = made(radicand, "Add")
         for mean, epsilon in _padded(padded) if padded is not None else ():
-            squared = _made(mean.inputs[0], "Pow", "Mul")
+            squared = made(mean.inputs[0], "Pow", "Mul")
             axes = _last_axes(mean, source)
             if padded is None or squared is None or not axes or _squared(squared) is not source:
                 continue
@@ -128,17 +121,17 @@ def _quotients(last: ir.Node) -> Iterator[tuple[ir.Value, ir.Value | None, tuple
     """What is divided, what it is divided by the root of, and the nodes in between."""
     one, other = last.inputs[:2]
     if last.op_type == "Div":
-        below = _made(other, "Sqrt", "Pow")
+        below = made(other, "Sqrt", "Pow")
         if one is not None and below is not None and _is_power(below, 0.5):
             yield one, below.inputs[0], (below,)
     for value, factor in ((one, other), (other, one)) if last.op_type == "Mul" else ():
-        inverse = _made(factor, "Reciprocal", "Div", "Pow")
+        inverse = made(factor, "Reciprocal", "Div", "Pow")
         if value is None or inverse is None:
             continue
         if inverse.op_type == "Pow" and _is_power(inverse, -0.5):
             yield value, inverse.inputs[0], (inverse,)
         elif inverse.op_type == "Reciprocal" or _number(inverse.inputs[0]) == 1.0:
-            below = _made(inverse.inputs[-1], "Sqrt", "Pow")
+            below = made(inverse.inputs[-1], "Sqrt", "Pow")
             if below is not None and _is_power(below, 0.5):
                 yield value, below.inputs[0], (inverse, below)
 
@@ -150,7 +143,7 @@ def _is_power(node: ir.Node, exponent: float) -> bool:
 def _padded(added: ir.Node) -> Iterator[tuple[ir.Node, float]]:
     """The mean, and the epsilon added to it."""
     for value, constant in (added.inputs, added.inputs[::-1]):
-        mean, epsilon = _made(value, "ReduceMean"), _number(constant)
+        mean, epsilon = made(value, "ReduceMean"), _number(constant)
         if mean is not None and epsilon is not None and epsilon > 0:
             yield mean, epsilon
 
@@ -164,9 +157,9 @@ def _squared(node: ir.Node) -> ir.Value | None:
 
 def _centred(value: ir.Value, axes: int) -> tuple[ir.Value, tuple[ir.Node, ...]] | None:
     """The x of which the value is x - mean(x), and the two nodes that make it so."""
-    less = _made(value, "Sub")
+    less = made(value, "Sub")
     source = less.inputs[0] if less is not None else None
-    mean = _made(less.inputs[1], "ReduceMean") if less is not None else None
+    mean = made(less.inputs[1], "ReduceMean") if less is not None else None
     if less is None or source is None or mean is None or mean.inputs[0] is not source:
         return None
     return (source, (less, mean)) if _last_axes(mean, source) == axes else None
@@ -235,16 +228,3 @@ def _whole(found: Normed, value: ir.Value | None, stem: str) -> ir.Value:
     data = data.reshape(data.shape[max(data.ndim - found.axes, 0) :])
     name = f"{stem}_scale" if value is None else f"{graph.name_of(value)}_spread"
     return graph.constant(graph.owner(found.last), name, np.broadcast_to(data, sizes).copy())
-
-
-def _seen(inner: tuple[ir.Node, ...], last: ir.Node) -> str:
-    """Who else reads what would go, in words; empty when nobody."""
-    for node in inner:
-        value = node.outputs[0]
-        if value.is_graph_output():
-            return f"{value.name} is an output"
-        if not {*value.consumers()} <= {*inner, last}:
-            return f"{value.name} has other readers"
-        if node.graph is not last.graph:
-            return f"{value.name} is computed outside of this branch"
-    return ""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.patterns import made, seen
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 13
@@ -38,7 +39,7 @@ class FuseSoftmax(Rule[Shares]):
         found = _softmax(node)
         if found is None:
             return None
-        if reason := _seen(found.inner, node):
+        if reason := seen(found.inner, node):
             return Skip(reason)
         if self.opset < FIRST_OPSET:
             return Skip(f"Softmax is over one axis since opset {FIRST_OPSET}, this is {self.opset}")
@@ -60,11 +61,11 @@ class FuseSoftmax(Rule[Shares]):
 
 def _softmax(last: ir.Node) -> Shares | None:
     for power, total, inverse in _fractions(last):
-        exp, sum_ = _made(power, "Exp"), _made(total, "ReduceSum")
-        less = _made(exp.inputs[0], "Sub") if exp is not None else None
+        exp, sum_ = made(power, "Exp"), made(total, "ReduceSum")
+        less = made(exp.inputs[0], "Sub") if exp is not None else None
         if exp is None or sum_ is None or less is None or sum_.inputs[0] is not power:
             continue
-        source, peak = less.inputs[0], _made(less.inputs[1], "ReduceMax")
+        source, peak = less.inputs[0], made(less.inputs[1], "ReduceMax")
         if source is None or peak is None or peak.inputs[0] is not source:
             continue
         axis = _axis(peak, source)
@@ -80,16 +81,8 @@ def _fractions(
     one, other = last.inputs
     if last.op_type == "Div":
         return [(one, other, ())]
-    pairs = [(a, _made(b, "Reciprocal")) for a, b in ((one, other), (other, one))]
+    pairs = [(a, made(b, "Reciprocal")) for a, b in ((one, other), (other, one))]
     return [(a, n.inputs[0], (n,)) for a, n in pairs if n is not None]
-
-
-def _made(value: ir.Value | None, op: str) -> ir.Node | None:
-    """What makes the value, if it is that op of the standard set."""
-    node = value.producer() if value is not None else None
-    if node is None or node.op_type != op or node.domain not in {"", "ai.onnx"}:
-        return None
-    return node
 
 
 def _axis(node: ir.Node, source: ir.Value) -> int | None:
@@ -105,16 +98,3 @@ def _axis(node: ir.Node, source: ir.Value) -> int | None:
     if source.shape is None or axes[0] < 0:
         return axes[0]
     return axes[0] - len(source.shape)
-
-
-def _seen(inner: tuple[ir.Node, ...], last: ir.Node) -> str:
-    """Who else reads what would go, in words; empty when nobody."""
-    for node in inner:
-        value = node.outputs[0]
-        if value.is_graph_output():
-            return f"{value.name} is an output"
-        if not {*value.consumers()} <= {*inner, last}:
-            return f"{value.name} has other readers"
-        if node.graph is not last.graph:
-            return f"{value.name} is computed outside of this branch"
-    return ""

@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from mcompile import folding, graph, linear
 from mcompile.linear import Layer
+from mcompile.patterns import read_by
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array
 
@@ -43,7 +44,7 @@ class MergeLinearConvs(Rule[Pair]):
         first, second = Layer(inner), Layer(node)
         if first.group != 1 or second.group != 1 or not (_is_point(first) or _is_point(second)):
             return None
-        reason = _read_by(node, between) or linear.obstacle(first) or linear.obstacle(second)
+        reason = read_by(node, between) or linear.obstacle(first) or linear.obstacle(second)
         if folding.pending(node) or folding.pending(inner):
             return None
         found = Pair(first, second, first if _is_point(second) else second)
@@ -69,17 +70,6 @@ def _is_point(layer: Layer) -> bool:
     still = all(s == 1 for s in layer.node.attributes.get_ints("strides", ()))
     pads = any(layer.node.attributes.get_ints("pads", ()))
     return still and not pads and all(k == 1 for k in layer.weight.shape[2:])
-
-
-def _read_by(node: ir.Node, between: ir.Value) -> str:
-    """Who else reads what is between, in words; empty when nobody."""
-    if between.is_graph_output():
-        return f"{between.name} is an output"
-    if graph.sole_user(between) is not node:
-        return f"{between.name} has other readers"
-    maker = between.producer()
-    inside = maker is not None and maker.graph is node.graph
-    return "" if inside else f"{between.name} is computed outside of this branch"
 
 
 def _loss(found: Pair) -> str:

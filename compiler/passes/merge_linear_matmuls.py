@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from mcompile import folding, graph, linear
 from mcompile.linear import Layer
+from mcompile.patterns import read_by
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array
 
@@ -42,7 +43,7 @@ class MergeLinearMatMuls(Rule[Pair]):
             return None
         second = linear.of(node)
         shift = _row(first)
-        reason = _read_by(node, between) or linear.obstacle(first) or linear.obstacle(second)
+        reason = read_by(node, between) or linear.obstacle(first) or linear.obstacle(second)
         if shift is None or folding.pending(node) or folding.pending(first.node):
             return None
         found = Pair(first, second, shift)
@@ -68,17 +69,6 @@ def _row(layer: Layer) -> Array | None:
     if value is None or graph.array(value) is None:
         return np.zeros(layer.outgoing().channels)
     return linear.vector(layer.bias(), layer.outgoing())
-
-
-def _read_by(node: ir.Node, between: ir.Value) -> str:
-    """Who else reads what is between, in words; empty when nobody."""
-    if between.is_graph_output():
-        return f"{between.name} is an output"
-    if graph.sole_user(between) is not node:
-        return f"{between.name} has other readers"
-    maker = between.producer()
-    inside = maker is not None and maker.graph is node.graph
-    return "" if inside else f"{between.name} is computed outside of this branch"
 
 
 def _loss(found: Pair) -> str:
