@@ -38,9 +38,17 @@ def sizes(value: ir.Value | None) -> tuple[Term, ...] | None:
     made = value.producer()
     home = value.graph if made is None else made.graph
     return tuple(
-        d if isinstance(d, int) else atom(Size(home, d.value) if d.value else Size(value, axis))
+        d if isinstance(d, int) else _named(home, d.value) if d.value else atom(Size(value, axis))
         for axis, d in enumerate(value.shape.dims)
     )
+
+
+def _named(home: Hashable, name: str) -> Term:
+    """The size of that name; exporters call a multiple of one `16*batch`."""
+    times, _, stem = name.replace(" ", "").rpartition("*")
+    if times.isdecimal() and stem.isidentifier():
+        return multiply(int(times), atom(Size(home, stem)))
+    return atom(Size(home, name))
 
 
 def fits(value: ir.Value | None, into: ir.Value) -> bool:

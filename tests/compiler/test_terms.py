@@ -3,6 +3,7 @@ from __future__ import annotations
 import operator
 from math import prod
 
+import onnx_ir as ir
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,3 +110,10 @@ def test_dimensions_of_one_name_are_equal_and_those_without_a_name_are_not(value
 def test_what_fits_into_a_value_does_not_enlarge_it(values, small, large, expected):
     assert terms.fits(values[small], values[large]) is expected
     assert terms.fits(None, values[large]) is False
+
+
+def test_a_multiple_by_name_is_that_multiple():
+    value = ir.Value(name="v", shape=ir.Shape(["n", "16*n", "n * 2", "2*n*m", "*n"]))
+    n, sixteen, other, product, odd = terms.sizes(value)
+    assert sixteen == terms.multiply(16, n)
+    assert {other, product, odd}.isdisjoint({terms.multiply(2, n), n})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ TEXT = """g (float[n,m,12] x, float[?,2] z) => (y) {{
 
 
 def target(program):
-    node = next(n for n in program.graph.graph if n.op_type == "Reshape")
+    node = [n for n in program.graph.graph if n.op_type == "Reshape"][-1]
     return array(node.inputs[1]).tolist()
 
 
@@ -82,6 +83,24 @@ def test_it_says_why_it_stays(parse, web, reason):
 def test_where_it_has_no_say(parse, web):
     log = run(parse(TEXT.format(web), **INTS), [FoldReshapeTarget()])
     assert (log.applied, log.skipped) == ((), ())
+
+
+def test_a_dimension_may_be_named_as_a_multiple(parse, far):
+    program = parse(
+        """g (float[batch,4,6] x) => (y) {
+            a = Reshape(x, start) s = Shape(x) n = Gather(s, i0) k = Mul(n, i4)
+            t = Concat<axis = 0>(k, i2, last) r = Reshape(a, t) y = Abs(r)
+        }""",
+        start=np.array([-1, 6]),
+        **INTS,
+    )
+    named = next(n for n in program.graph.graph if n.outputs[0].name == "a").outputs[0]
+    named.shape = ir.Shape(["4*batch", 6])
+    before = clone(program)
+    log = run(program, [FoldReshapeTarget(), DropDead()])
+    assert ("fold_reshape_target", "r") in {(a.rule, a.node) for a in log.applied}
+    assert target(program) == [0, 2, -1]
+    assert far(before, program) == 0.0
 
 
 def test_a_shape_that_is_an_input_stays(parse):
