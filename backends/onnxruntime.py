@@ -13,13 +13,11 @@ from typing import Any, ClassVar
 
 import onnx_ir as ir
 import onnxruntime as ort
-from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from mcompile.backend import Backend, Executor
 from mcompile.errors import CompileError, ContractError, LoweringError
 from mcompile.files import hashed
 from mcompile.graph import array, clone, constant, is_constant, name_of, opset, save
-from mcompile.graph import program as as_program
 from mcompile.profile import Target
 from mcompile.record import Layer
 from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
@@ -38,7 +36,6 @@ _READS = {
     20: "1.17",
     21: "1.18",
 }
-_PROTOBUF_LIMIT = 2**31 - 2**20
 
 
 class Onnxruntime(Backend):
@@ -63,7 +60,7 @@ class Onnxruntime(Backend):
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write `model.onnx` (and `model.onnx.data` above 128 MiB of weights) under `out`."""
-        built = _half(program) if target.precision is Precision.FP16 else clone(program)
+        built = clone(program)
         if target.precision is Precision.INT8:
             _widen_biases(built)
         cap = target.runtime.max_ir_version or _IR_VERSION
@@ -159,22 +156,6 @@ def _layers(events: Sequence[dict[str, Any]], runs: int) -> list[Layer]:
             op = event["args"].get("op_name", "?")
             times[name.removesuffix("_kernel_time"), op].append(event["dur"] / 1e3)
     return [Layer(name, op, sum(t[-runs:]) / len(t[-runs:])) for (name, op), t in times.items()]
-
-
-def _half(source: Program) -> Program:
-    """Weights and arithmetic in 16 bits, inputs and outputs as they were."""
-    weights = source.graph.graph.initializers.values()
-    if sum(v.const_value.nbytes for v in weights if v.const_value) > _PROTOBUF_LIMIT:
-        raise LoweringError(
-            "fp16 conversion holds models up to 2 GB", where=source.name, fix="--precision int8"
-        )
-    ir.external_data.load_to_model(held := source.graph.clone())
-    proto = convert_float_to_float16(
-        ir.to_proto(held), keep_io_types=True, disable_shape_infer=True
-    )
-    model = ir.from_proto(proto)
-    model.graph.sort()  # the casts were appended
-    return as_program(source.name, model)
 
 
 def _session(path: Path, options: ort.SessionOptions, kind: type[CompileError]) -> Any:

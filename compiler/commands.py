@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mcompile import graph, optimizer, pipeline, report
 from mcompile.card import with_card
+from mcompile.cases import Cases
 from mcompile.check import check as check_folder
 from mcompile.errors import ContractError, UsageError
 from mcompile.frontend import CaptureOptions, capture, parse_input
 from mcompile.inspection import Inspection, card
 from mcompile.inspection import inspect as look_into
-from mcompile.options import Options, of
+from mcompile.options import Options, absent, of
 from mcompile.record import Log, Report
 from mcompile.report import console, document, figures, front
+from mcompile.reproducer import FOLDER
+from mcompile.samples import load_preprocess, open_samples
 from mcompile.talk import Talk
-from mcompile.types import Verdict
+from mcompile.types import Feeds, Program, Verdict
 from mcompile.validate import ALWAYS
 
 _EXIT = {Verdict.PASSED: 0, Verdict.UNPROVEN: 0, Verdict.FAILED: 1}
@@ -48,8 +52,11 @@ def optimize(talk: Talk, model: str, given: Mapping[str, Any], out: str) -> int:
         watch("captured")
         program = capture(model, _capture(options))
         watch("optimized")
-        better, log = optimizer.optimize(program, options.skip)
-        _save(better, Path(out))
+        cases = Cases(optimizer.optimize)
+        feeds = _feeds(options, program)
+        better, log = optimizer.optimize(program, options.skip, feeds, keep=cases.keep)
+        log = _placed(log, Path(out))
+        _save(better, Path(out), cases)
     before, after = (p.graph.graph.num_nodes() for p in (program, better))
     if talk.json:
         talk.document({"out": out, "nodes_before": before, "nodes_after": after, "rules": log})
@@ -151,12 +158,40 @@ def _capture(options: Options) -> CaptureOptions:
     )
 
 
-def _save(program: Any, out: Path) -> None:
-    """Write beside, then rename: a model that is there is never half of one."""
+def _feeds(options: Options, program: Program) -> list[Feeds]:
+    """One real input, where the model card names samples: seeded ones are tried as well."""
+    if absent(options.calibration) or not program.inputs:
+        return []
+    how = None if absent(options.preprocess) else load_preprocess(options.preprocess)
+    samples = open_samples(options.calibration, program.inputs, preprocess=how, limit=1)
+    return [sample.feeds for sample in samples]
+
+
+def _placed(log: Log, out: Path) -> Log:
+    """The log with its reproducers beside `out`."""
+    folder = str(out.with_suffix(f".{FOLDER}"))
+    undone = (
+        replace(u, reproducer=folder + u.reproducer.removeprefix(FOLDER)) if u.reproducer else u
+        for u in log.undone
+    )
+    return replace(log, undone=tuple(undone))
+
+
+def _save(program: Program, out: Path, cases: Cases) -> None:
+    """Write beside, then rename: a model that is there is never half of one.
+
+    The reproducers of an earlier run go; a folder of that name and another origin is not touched.
+    """
     place = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+    beside = out.with_suffix(f".{FOLDER}")
     try:
         place.mkdir(parents=True)
         graph.save(program, place / out.name)
+        cases.write(place)
+        if beside.is_dir() and all((p / "before.onnx").is_file() for p in beside.iterdir()):
+            shutil.rmtree(beside)
+        if (place / FOLDER).exists():
+            os.replace(place / FOLDER, beside)
         for made in sorted(place.iterdir(), key=lambda p: p.name == out.name):
             os.replace(made, out.parent / made.name)
     except OSError as error:
@@ -166,10 +201,7 @@ def _save(program: Any, out: Path) -> None:
             fix="choose another file with -o",
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            for left in place.iterdir():
-                left.unlink()
-            place.rmdir()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _report(folder: Path) -> Report:
@@ -186,7 +218,10 @@ def _report(folder: Path) -> Report:
 def _told(log: Log, verbose: bool) -> list[str]:
     lines = [f"applied  {a.rule}  at {a.node}" for a in log.applied] if verbose else []
     lines += [f"skipped  {s.rule}  at {s.node}: {s.reason}" for s in log.skipped if verbose]
-    lines += [f"undone   {u.rule}  at {u.node}: {u.error}" for u in log.undone]
+    for u in log.undone:
+        lines.append(f"undone   {u.rule}  at {u.node}: {u.error}")
+        if u.reproducer:
+            lines.append(f"         shown by {u.reproducer} (mcompile explain reproducer)")
     counts: dict[str, int] = {}
     for made in log.applied:
         counts[made.rule] = counts.get(made.rule, 0) + 1

@@ -18,9 +18,12 @@ _CHECKS = {
 }
 
 
+_REPRODUCER = ("reproducer", "reproduce", "undone")
+
+
 def explain(talk: Talk, name: str) -> int:
     """Print what the name means; raises `UsageError` with the nearest known names otherwise."""
-    for look in (_target, _error, _budget, _check, _metric, _rule):
+    for look in (_target, _error, _budget, _check, _metric, _rule, _reproducer):
         if text := look(name):
             if talk.json:
                 talk.document({"name": name, "text": text})
@@ -82,7 +85,21 @@ def _rule(name: str) -> str:
     from mcompile import registry
 
     rule = next((r for r in registry.rules() if r.name == name), None)
-    return f"{name}: a rule of phase {rule.phase.value}\n\n{rule.explain()}" if rule else ""
+    if rule is None:
+        return ""
+    return (
+        f"{name}: a rule of phase {rule.phase.value}\n\n{rule.explain()}\n\n"
+        f"To leave it out: --skip {name}. Where a report says that it was undone: "
+        f"mcompile explain {_REPRODUCER[0]}"
+    )
+
+
+def _reproducer(name: str) -> str:
+    if name not in _REPRODUCER:
+        return ""
+    from mcompile import reproducer
+
+    return f"{_REPRODUCER[0]}: {inspect.cleandoc(reproducer.__doc__ or '')}"
 
 
 def _known() -> list[str]:
@@ -98,4 +115,5 @@ def _known() -> list[str]:
         *_CHECKS,
         *METRICS,
         *(r.name for r in registry.rules()),
+        *_REPRODUCER[:1],
     ]

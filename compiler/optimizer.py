@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mcompile import graph, registry, rules, verify
-from mcompile.errors import UsageError
-from mcompile.opsets import raised
-from mcompile.record import Log, Undone
-from mcompile.reference import reference
+from mcompile import graph, ir_versions, registry, rules, verify
+from mcompile.errors import LoweringError, UsageError
+from mcompile.opsets import PER_AXIS, converted, inlined
+from mcompile.record import Log, Skipped, Undone
+from mcompile.reference import Reference, reference
 from mcompile.types import Feeds, Program
 from mcompile.wording import nearest
 
@@ -22,11 +22,12 @@ def optimize(
     seed: int = 0,
     *,
     runtime: str = "onnxruntime",
+    keep: verify.Keep = lambda _: "",
 ) -> tuple[Program, Log]:
     """An equal and better program, and what the rules did; the given one is left as it was.
 
     Each phase is held against the given program on seeded inputs and on `feeds`. Rules that pay
-    on other runtimes than `runtime` alone are left out.
+    on other runtimes than `runtime` alone are left out. `keep` is given each mistake of a rule.
     """
     known = registry.rules()
     names = [r.name for r in known]
@@ -34,23 +35,67 @@ def optimize(
         if name not in names:
             raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
     held = reference(program, feeds, seed)
+    program = inlined(program)
     log = Log(unproven=held.unproven)
     wanted = (r for r in known if r.name not in skip and r.serves(runtime))
     for _, chosen in rules.by_phase(wanted):
-        program, made = verify.checked(program, partial(_run, chosen), held)
+        program, made = verify.checked(program, partial(_run, chosen), held, keep=keep)
         log += made
     return program, log
 
 
-def at_usable_opset(program: Program, feeds: Sequence[Feeds], seed: int) -> tuple[Program, Log]:
-    """The program at an operator set that integers can use, where it still computes the same."""
-    higher = raised(program)
-    if higher is None:
+def at_opset(
+    program: Program,
+    feeds: Sequence[Feeds] = (),
+    seed: int = 0,
+    *,
+    cap: int | None = None,
+    newest_ir: int | None = None,
+    floor: int = PER_AXIS,
+) -> tuple[Program, Log]:
+    """An equal program of an operator set from `floor` to `cap`, and what could not be done.
+
+    A raise that cannot be made, or that changes what is computed, is left out and told. Raises
+    `LoweringError` where the target needs an older operator set or file format (`newest_ir`) than
+    the program can be written in.
+    """
+    version = graph.opset(program)
+    if not version:
         return program, Log()
-    wrong = verify.fault(higher, reference(program, feeds, seed))
-    if wrong:
+    log, least = Log(), min(floor, cap or floor)
+    if version < least:
+        program, log = _raised(program, least, reference(program, feeds, seed))
+        version = graph.opset(program)
+    limit = newest_ir or (ir_versions.of_opset(cap) if cap else None)
+    if (cap and version > cap) or (limit and program.graph.ir_version > limit):
+        lower = converted(program, min(version, cap or version), limit)
+        program = _equal(lower, reference(program, feeds, seed))
+    return program, log
+
+
+def _raised(program: Program, version: int, held: Reference) -> tuple[Program, Log]:
+    """The program in that operator set, or as it was with what stood against it."""
+    try:
+        higher = converted(program, version)
+    except LoweringError as error:
+        return program, Log(skipped=(Skipped("raise_opset", error.where, error.what),))
+    if wrong := verify.fault(higher, held):
         return program, Log(undone=(Undone("raise_opset", program.name, wrong),))
     return higher, Log()
+
+
+at_usable_opset = at_opset
+
+
+def _equal(made: Program, held: Reference) -> Program:
+    """The program, which a target needs and which may not compute something else."""
+    if wrong := verify.fault(made, held):
+        raise LoweringError(
+            f"written in operator set {graph.opset(made)} it computes something else: {wrong}",
+            where=made.name,
+            fix="export the model at that operator set, or choose a target that reads newer ones",
+        )
+    return made
 
 
 def _run(

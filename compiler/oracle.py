@@ -22,6 +22,7 @@ from mcompile.lifting import lifted
 from mcompile.types import Array, Feeds, Program
 
 _INLINE_BELOW = 1024
+_KNOWN_DOMAINS = ("ai.onnx", "com.microsoft", "com.ms.internal")
 _PLAIN = {"FLOAT", "FLOAT16", "DOUBLE", "INT8", "UINT8", "INT32", "INT64", "BOOL"}
 
 RANDOM = frozenset(
@@ -35,6 +36,19 @@ RANDOM = frozenset(
     }
 )
 """Ops that give something else each time they run."""
+
+
+def unknown_ops(program: Program) -> list[str]:
+    """The ops of domains that neither the standard nor the runtime holds, each once."""
+    inner = {key[:2] for key in program.graph.functions}
+    found = {
+        f"{n.domain}.{n.op_type}"
+        for n in program.graph.graph.all_nodes()
+        if not n.domain.startswith(_KNOWN_DOMAINS)
+        and n.domain
+        and (n.domain, n.op_type) not in inner
+    }
+    return sorted(found)
 
 
 class Oracle:

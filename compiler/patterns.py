@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
@@ -69,9 +70,11 @@ def filled(value: ir.Value | None, number: int) -> bool:
         return False
     if graph.is_constant(value):
         data = graph.array(value)
+        if data is None:
+            return False
         # The first entry spares a look at all the rest of most weights.
-        first = data is not None and data.size > 0 and bool(data.reshape(-1)[0] == number)
-        return first and bool((data == number).all())
+        first = data.size > 0 and bool(data.reshape(-1)[0] == number)
+        return first and bool(np.all(data == number))
     node = value.producer()
     if node is None or node.domain not in {"", "ai.onnx"}:
         return False

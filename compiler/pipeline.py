@@ -14,6 +14,7 @@ from typing import Any
 
 from mcompile import graph
 from mcompile.artifact import claim
+from mcompile.cases import Cases
 from mcompile.errors import LoweringError, SamplesError, TargetError
 from mcompile.frontend import capture
 from mcompile.handover import hand_over
@@ -27,12 +28,14 @@ from mcompile.optimizer import at_usable_opset, optimize
 from mcompile.options import Options, absent
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
-from mcompile.quantize import Ranges, dynamic, insert, observe, plan
+from mcompile.quantize import Ranges, dynamic, half, insert, observe, plan
+from mcompile.quantize.half import OF
 from mcompile.record import Log, Report
 from mcompile.reference import random_feeds
 from mcompile.request import AUTO, Request, as_target, resolve
 from mcompile.samples import check, open_samples, require_labels
 from mcompile.types import Precision, Program, QuantPlan, Sample, Samples
+from mcompile.verify import Keep
 
 Finish = Callable[[Report, Path], None]
 _LEAST_CALIBRATION = 2
@@ -50,7 +53,8 @@ def build(
     request = resolve(source, options)
     captured = _capture(request, journal)
     calibration, evaluation = _samples(request, captured)
-    program, log = _optimize(request, captured, calibration or evaluation, journal)
+    cases = Cases(optimize)
+    program, log = _optimize(request, captured, calibration or evaluation, journal, cases.keep)
     programs, ranges = _quantize(request, program, calibration, journal)
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
@@ -66,6 +70,7 @@ def build(
         outcome = Outcome(request, captured, forms, trials, seen, metric, log, ranges, moved)
         report = judged(outcome, journal, out)
         hand_over(outcome, report, folder)
+        cases.write(folder)
         finish(report, folder)
     return report
 
@@ -85,7 +90,8 @@ def _samples(request: Request, program: Program) -> tuple[Samples | None, Sample
     given = request.options
     how, ports = request.preprocess, program.inputs
     calibration = evaluation = None
-    if Precision.INT8 in request.precisions:
+    wanted = Precision.INT8 in request.precisions or not absent(given.calibration)
+    if wanted and {Precision.INT8, *OF} & {*request.precisions}:
         unlabelled = how and replace(how, label_pattern="")
         calibration = open_samples(
             given.calibration, ports, preprocess=unlabelled, limit=given.samples
@@ -98,14 +104,14 @@ def _samples(request: Request, program: Program) -> tuple[Samples | None, Sample
 
 
 def _optimize(
-    request: Request, program: Program, samples: Samples | None, journal: Journal
+    request: Request, program: Program, samples: Samples | None, journal: Journal, keep: Keep
 ) -> tuple[Program, Log]:
     given = request.options
     with journal.stage("optimized") as entry:
         feeds = [s.feeds for s in islice(samples or (), 1)]
         start, undone = at_usable_opset(program, feeds, given.seed)
         runtime = request.backend.name
-        better, log = optimize(start, given.skip, feeds, given.seed, runtime=runtime)
+        better, log = optimize(start, given.skip, feeds, given.seed, runtime=runtime, keep=keep)
         log += undone
         before, after = (p.graph.graph.num_nodes() for p in (program, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"
@@ -140,6 +146,11 @@ def _quantize(
             changed, found = dynamic(program, scheme)
             made[Precision.INT8_DYNAMIC] = (changed, found)
             entry.summary = _counted(request, program, found)
+    for precision in [p for p in made if p in OF]:
+        with journal.stage("narrowed") as entry:
+            seen = calibration or _noise(program, request.options.seed)
+            changed, found, entry.summary = half(program, precision, seen, request.threads)
+            made[precision] = (changed, found)
     return made, ranges
 
 

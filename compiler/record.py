@@ -38,11 +38,15 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Undone:
-    """A rewrite that changed what the model computes, and was taken back."""
+    """A rewrite that changed what the model computes, and was taken back.
+
+    `reproducer` is the folder, relative to the report, that shows the mistake; empty without one.
+    """
 
     rule: str
     node: str
     error: str
+    reproducer: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcompile.oracle import RANDOM, Oracle
+from mcompile.oracle import RANDOM, Oracle, unknown_ops
 from mcompile.types import Array, Dim, Feeds, Port, Program
 
 _RELATIVE = {8: 1e-9, 4: 1e-4, 2: 5e-3}
@@ -30,13 +30,14 @@ class Reference:
     """Inputs, what the oracle makes of them, and what it makes of them moved by a last bit.
 
     Where `unproven` says why, there is nothing to compare with, and only the form of a program
-    can be checked.
+    can be checked; where it does not run at all, not even a runtime can say whether it is one.
     """
 
     feeds: tuple[Feeds, ...] = ()
     outputs: tuple[Feeds, ...] = ()
     moved: tuple[Feeds, ...] = ()
     unproven: str = ""
+    runs: bool = True
 
     def rows(self) -> Iterator[tuple[Feeds, Feeds, Feeds]]:
         """One (feeds, outputs, moved outputs) for each input."""
@@ -51,6 +52,8 @@ def reference(program: Program, feeds: Sequence[Feeds] = (), seed: int = 0) -> R
     """
     if drawn := {n.op_type for n in program.graph.graph.all_nodes()} & RANDOM:
         return Reference(unproven=f"it draws random numbers ({', '.join(sorted(drawn))})")
+    if foreign := unknown_ops(program):
+        return Reference(unproven=f"nothing here can run {', '.join(foreign)}", runs=False)
     oracle = Oracle(program)
     reason = ""
     for batch, other in _SIZES:

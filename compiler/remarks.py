@@ -33,7 +33,8 @@ def headlines(
             f"{chosen.value} is {word} fp32 here: {mine:.3g} against {theirs:.3g} ms (p50)"
         )
     plan = outcome.forms[chosen].plan
-    if plan is not None and not plan.tensors:
+    integers = chosen in {Precision.INT8, Precision.INT8_DYNAMIC}
+    if integers and plan is not None and not plan.tensors:
         lines.append(f"nothing could be quantized: this {chosen.value} build is the float model")
     if any(n.op_type in _INTEGER_OPS for n in outcome.captured.graph.graph):
         lines.append("the model came quantized: fp32 stands for the model as it was given")

@@ -9,6 +9,8 @@ import onnx_ir as ir
 
 from mcompile.lifting import lifted
 
+_FOLLOWED = {"Add", "Mul", "Sub"}
+_LONGEST_SHAPE = 1 << 16
 _LARGEST_SENT = 1000
 """Bytes of a constant above which inference is told its shape only: it looks at small ones."""
 
@@ -20,13 +22,29 @@ def infer(model: ir.Model) -> None:
     """
     with lifted(model.graph, lambda tensor: tensor.nbytes > _LARGEST_SENT):
         proto = ir.to_proto(model)
+    known = _inferred(proto, values=False)
+    # Followed by value, each entry of a vector takes 140 bytes: shapes are short, other data not.
+    if known is not None and not _has_long_vectors(known.graph):
+        known = _inferred(known, values=True) or known
+    if known is not None:
+        _fill(model.graph, known.graph)
+
+
+def _inferred(proto: onnx.ModelProto, *, values: bool) -> onnx.ModelProto | None:
     try:
-        known = onnx.shape_inference.infer_shapes(
-            proto, check_type=False, strict_mode=False, data_prop=True
+        return onnx.shape_inference.infer_shapes(
+            proto, check_type=False, strict_mode=False, data_prop=values
         )
     except Exception:  # it raises its own class, and whatever protobuf raises
-        return
-    _fill(model.graph, known.graph)
+        return None
+
+
+def _has_long_vectors(graph: onnx.GraphProto) -> bool:
+    """Whether arithmetic reads a vector that is too long to be the shape of anything."""
+    told = (*graph.input, *graph.value_info)
+    shapes = ((v.name, v.type.tensor_type.shape.dim) for v in told)
+    long = {name for name, dim in shapes if len(dim) == 1 and dim[0].dim_value > _LONGEST_SHAPE}
+    return any(n.op_type in _FOLLOWED and not long.isdisjoint(n.input) for n in graph.node)
 
 
 def _fill(graph: ir.Graph, known: onnx.GraphProto) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from mcompile.errors import Broken, CompileError
 from mcompile.graph import clone
@@ -28,8 +29,47 @@ _CHANCES = 3
 """A rule that was undone so many times is left out altogether."""
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A program, the edits that are made to it, and what must come of it."""
+
+    program: Program
+    apply: Apply
+    banned: Banned
+    held: Reference
+
+    def at(self, step: int | None = None) -> tuple[Program, Log]:
+        """The program after so many rewrites, or after all, and what they were."""
+        work = clone(self.program)
+        return work, self.apply(work, step, self.banned)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A rewrite that was undone; `after` it stands the program that is wrong, none for a crash."""
+
+    undone: Undone
+    attempt: Attempt
+    step: int
+    after: Program | None = None
+
+    @property
+    def before(self) -> Program:
+        """The program as the rewrite found it."""
+        return self.attempt.at(self.step)[0]
+
+
+Keep = Callable[[Mistake], str]
+"""Keeps a mistake for whoever is to mend the rule, and says where it can be found."""
+
+
 def checked(
-    program: Program, apply: Apply, held: Reference, banned: Banned = frozenset()
+    program: Program,
+    apply: Apply,
+    held: Reference,
+    banned: Banned = frozenset(),
+    *,
+    keep: Keep = lambda _: "",
 ) -> tuple[Program, Log]:
     """An edited copy of the program that computes what the reference says, and what was done.
 
@@ -37,20 +77,22 @@ def checked(
     """
     undone: tuple[Undone, ...] = ()
     while True:
-        work = clone(program)
-        log = apply(work, None, banned | _bans(undone))
-        faults = log.undone
-        if not faults and log.applied and fault(work, held):
-            faults = (_culprit(program, apply, held, (len(log.applied), banned | _bans(undone))),)
-        if not faults:
+        attempt = Attempt(program, apply, banned | _bans(undone), held)
+        work, log = attempt.at()
+        mistakes = [Mistake(u, attempt, len(log.applied)) for u in log.undone]
+        if not mistakes and log.applied and fault(work, held):
+            mistakes = [_culprit(attempt, len(log.applied))]
+        if not mistakes:
             return work, Log(log.applied, log.skipped, undone)
-        undone += faults
+        undone += tuple(replace(m.undone, reproducer=keep(m)) for m in mistakes)
 
 
 def fault(program: Program, held: Reference) -> str:
     """What is wrong with the program, in words: its form, or what it computes; or empty."""
     try:
         invariants(program)
+        if not held.runs:
+            return ""
         oracle = Oracle(program)
         for feeds, want, moved in held.rows():
             got = oracle.run(feeds)
@@ -64,19 +106,19 @@ def fault(program: Program, held: Reference) -> str:
     return ""
 
 
-def _culprit(program: Program, apply: Apply, held: Reference, run: tuple[int, Banned]) -> Undone:
+def _culprit(attempt: Attempt, bad: int) -> Mistake:
     """The first rewrite after which the program is wrong, by bisection."""
-    good, (bad, banned) = 0, run
-    if found := fault(program, held):
+    good = 0
+    if found := fault(attempt.program, attempt.held):
         raise Broken(f"the model disagrees with itself: {found}", fix="report this model")
     while bad - good > 1:
         middle = (good + bad) // 2
-        work = clone(program)
-        apply(work, middle, banned)
-        good, bad = (good, middle) if fault(work, held) else (middle, bad)
-    work = clone(program)
-    last = apply(work, bad, banned).applied[-1]
-    return Undone(last.rule, last.node, fault(work, held))
+        wrong = fault(attempt.at(middle)[0], attempt.held)
+        good, bad = (good, middle) if wrong else (middle, bad)
+    after, log = attempt.at(bad)
+    last = log.applied[-1]
+    error = fault(after, attempt.held)
+    return Mistake(Undone(last.rule, last.node, error), attempt, bad - 1, after)
 
 
 def _bans(undone: Iterable[Undone]) -> Banned:

@@ -3,7 +3,8 @@
     Add(Expand(m, [batch, 1, 32, 32]), s)  ->  Add(m, s)        s: [batch, 12, 32, 32]
 
 The reader's output keeps its shape where, dimension by dimension from the last, either the Expand
-changes nothing or another operand of that reader has the size that the Expand would give.
+changes nothing or another operand of that reader has the size that the Expand would give. What
+could be computed beforehand has been by then: an Expand of a constant to fixed sizes is one too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Needless:
 
 class DropExpand(Rule[Needless]):
     root = "Expand"
-    phase = Phase.CLEAN
+    phase = Phase.FOLD
 
     def match(self, node: ir.Node) -> Needless | None:
         source, given = node.inputs[0], terms.sizes(node.inputs[0])

@@ -36,8 +36,10 @@ class FoldBatchNorm(Rule[Folded]):
     def match(self, node: ir.Node) -> Folded | Skip | None:
         source = node.inputs[0]
         layer = source.producer() if source is not None else None
-        if source is None or layer is None or layer.op_type not in _LAYERS or layer.domain:
+        if source is None or layer is None or layer.op_type not in _LAYERS:
             return None
+        if layer.domain not in {"", "ai.onnx"}:
+            return Skip(f"what a {layer.op_type} of {layer.domain} computes is not known")
         reason = self._training(node) or _shared(node, layer, source) or _unknown(node, layer)
         if reason:
             return Skip(reason)

@@ -5,7 +5,8 @@
 
 The reference runtime computes the value, one node at a time, with its optimizer off. Left alone
 are ops that draw random numbers, Q/DQ pairs (folding a DequantizeLinear of weights would undo the
-quantization), and values that would make the model grow by more than 1 MB.
+quantization), text and types that numpy lacks, and values that would make the model grow by more
+than 1 MB each or 64 MB in all.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from mcompile.rules import ANY, Phase, Rule, Skip
 from mcompile.types import Array, Program
 
 GROWTH_BYTES = 1_000_000
+IN_ALL_BYTES = 64_000_000
 _NEVER = oracle.RANDOM | {
     *("Identity", "Dropout"),
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
 }
+_TEXT = "OSU"
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,24 @@ class FoldConstants(Rule[Known]):
     def start(self, program: Program) -> None:
         super().start(program)
         self._opsets = dict(program.graph.opset_imports)
+        self._left = IN_ALL_BYTES
 
     def match(self, node: ir.Node) -> Known | Skip | None:
-        if node.domain not in {"", "ai.onnx"} or node.op_type in _NEVER or graph.is_dead(node):
+        if node.op_type in _NEVER or graph.is_dead(node):
             return None
         inputs = _inputs(node)
         if inputs is None or _has_branches(node):
             return None
+        if node.domain not in {"", "ai.onnx"}:
+            return Skip(f"what an op of {node.domain} computes is only known at run time")
         if any(v.is_graph_output() for v in node.outputs):
             return Skip(f"{node.outputs[0].name} is an output, and an output is made by a node")
         return self._value(node, inputs)
 
     def rewrite(self, found: Known) -> None:
-        outputs = [v for v in found.node.outputs if v.name]
-        for output, data in zip(outputs, found.values, strict=True):
+        grown = sum(v.nbytes for v in found.values) - _freed(found.node)
+        self._left -= max(0, grown) if found.node.op_type != "Constant" else 0
+        for output, data in zip(_made(found.node), found.values, strict=True):
             same = next((v for v in found.node.inputs if v is not None and _is(v, data)), None)
             graph.replace(output, same or _frozen(found.node, output, data))
 
@@ -66,16 +73,22 @@ class FoldConstants(Rule[Known]):
             return None if data is None else Known(node, [data])
         if node.op_type in {"Shape", "Size"} and not graph.is_constant(node.inputs[0]):
             return Known(node, [_measure(node)])
-        spare = GROWTH_BYTES + _freed(node)
         size = oracle.size_of(node, inputs, self._opsets)
-        if size > spare:
+        if size > GROWTH_BYTES + _freed(node):
             return Skip(f"its value would add {size / 1e6:.1f} MB")
+        if size > max(0, self._left) + _freed(node):
+            return Skip(f"such values have added {IN_ALL_BYTES / 1e6:.0f} MB already")
+        return self._computed(node, inputs)
+
+    def _computed(self, node: ir.Node, inputs: Sequence[Array | None]) -> Known | Skip:
         try:
             values = oracle.evaluate(node, inputs, self._opsets)
         except SourceError as error:
             return Skip(error.what)
         if not all(isinstance(v, np.ndarray) for v in values):
             return Skip("its value is not a tensor")
+        if not all(_readable(o, v) for o, v in zip(_made(node), values, strict=True)):
+            return Skip("its value is of a type that numpy does not have")
         return Known(node, values)
 
 
@@ -84,12 +97,25 @@ def _inputs(node: ir.Node) -> Sequence[Array | None] | None:
     found: list[Array | None] = []
     for index, value in enumerate(node.inputs):
         data = graph.array(value)
+        if data is not None and data.dtype.kind in _TEXT:
+            return None
         if data is None and value is not None:
             data = _stand_in(node, index, value)
             if data is None:
                 return None
         found.append(data)
     return found
+
+
+def _made(node: ir.Node) -> list[ir.Value]:
+    return [v for v in node.outputs if v.name]
+
+
+def _readable(output: ir.Value, data: Array) -> bool:
+    """Whether the runtime gave a value as what it is: it hands float8 over as bytes."""
+    if output.dtype is None:
+        return data.dtype != np.uint8 and data.dtype.kind not in _TEXT
+    return data.dtype.kind not in _TEXT and bool(output.dtype.numpy() == data.dtype)
 
 
 def _stand_in(node: ir.Node, index: int, value: ir.Value) -> Array | None:

@@ -47,7 +47,7 @@ class ShareExpressions(Rule[Twins]):
         self._program = program
 
     def match(self, node: ir.Node) -> Twins | Skip | None:
-        if node.op_type in _NEVER or node.domain not in _DOMAINS or graph.is_dead(node):
+        if node.op_type in _NEVER or graph.is_dead(node):
             return None
         if (key := _key(node)) is None:
             return None
@@ -57,6 +57,8 @@ class ShareExpressions(Rule[Twins]):
             first = self._first[key] = node
         if first is node:
             return None
+        if node.domain not in _DOMAINS:
+            return Skip(f"an op of {node.domain} may have a state")
         reasons = (graph.hindrance(b, a) for a, b in _pairs(first, node))
         reason = next(filter(None, reasons), "")
         return Skip(reason) if reason else Twins(first, node)

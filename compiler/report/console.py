@@ -102,6 +102,8 @@ def _not_done(report: Report) -> list[list[Cell]]:
     if report.rules.undone:
         taken_back = figures.count(len(report.rules.undone), "rewrite")
         rows.append([("undone", "yellow"), (f"{taken_back} that changed the numbers", "yellow")])
+        if any(u.reproducer for u in report.rules.undone):
+            rows[-1].append(("mcompile explain reproducer", "dim"))
     return rows
 
 
@@ -157,7 +159,7 @@ def _told(row: tables.Row) -> list[Text]:
 
 def _reasons(report: Report) -> list[list[Cell]]:
     skipped = ((f"skipped {s.rule}", s.node, s.reason) for s in report.rules.skipped)
-    undone = ((f"undone {u.rule}", u.node, u.error) for u in report.rules.undone)
+    undone = ((f"undone {u.rule}", u.node, tables.undoing(u)) for u in report.rules.undone)
     kept = (("left float", name, why) for name, why in report.left_float.items())
     return [[(figures.line(c), "") for c in row] for row in (*skipped, *undone, *kept)]
 

@@ -100,7 +100,7 @@ def _rules(report: Report) -> str:
     body = [(t.rule, str(t.applied), str(t.skipped), str(t.undone)) for t in tables.tried(report)]
     table = _table(("rule", "applied", "skipped", "undone"), body)
     skipped = [f"{s.rule} at {s.node}: {s.reason}" for s in report.rules.skipped]
-    undone = [f"undone {u.rule} at {u.node}: {u.error}" for u in report.rules.undone]
+    undone = [f"undone {u.rule} at {u.node}: {tables.undoing(u)}" for u in report.rules.undone]
     return _fold("rules", "\n\n".join(p for p in (table, _list([*undone, *skipped])) if p))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from mcompile.record import Report, Variant
+from mcompile.record import Report, Undone, Variant
 from mcompile.report import figures
 from mcompile.types import Check, Measured, Verdict
 
@@ -177,6 +177,11 @@ def tried(report: Report) -> tuple[Tried, ...]:
     undone = Counter(u.rule for u in log.undone)
     names = sorted({*applied, *skipped, *undone})
     return tuple(Tried(figures.line(n), applied[n], skipped[n], undone[n]) for n in names)
+
+
+def undoing(undone: Undone) -> str:
+    """Why a rewrite was taken back, and the folder that shows it."""
+    return f"{undone.error}; see {undone.reproducer}" if undone.reproducer else undone.error
 
 
 @dataclass(frozen=True)

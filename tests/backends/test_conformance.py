@@ -10,7 +10,8 @@ from mcompile.files import hashed
 from mcompile.graph import parse
 from mcompile.oracle import Oracle
 from mcompile.profile import Device, Target
-from mcompile.quantize import dynamic, insert, observe, plan
+from mcompile.quantize import dynamic, half, insert, observe, plan
+from mcompile.quantize.half import OF
 from mcompile.types import Precision
 
 from .models import build, noise
@@ -38,6 +39,8 @@ def prepared(backend, precision, program):
         return insert(program, plan(program, ranges, scheme), scheme)
     if precision is Precision.INT8_DYNAMIC:
         return dynamic(program, scheme)[0]
+    if precision in OF:
+        return half(program, precision, noise(program))[0]
     return program
 
 

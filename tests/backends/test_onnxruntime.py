@@ -1,11 +1,14 @@
 """What holds for ONNX Runtime alone."""
 
+import onnx_ir as ir
 import pytest
 
+from mcompile import graph
 from mcompile.backends.onnxruntime import Onnxruntime
+from mcompile.graph import load
 from mcompile.oracle import Oracle
 from mcompile.profile import Device, Runtime, Target
-from mcompile.quantize import insert, observe, plan
+from mcompile.quantize import half, insert, observe, plan
 from mcompile.types import Precision
 
 from .models import build, noise
@@ -34,8 +37,6 @@ def test_the_ir_version_is_capped_by_the_profile(tmp_path):
     program = build("conv")
     program.graph.ir_version = 11
     RUNTIME.lower(program, target(runtime=Runtime(max_ir_version=8), arch="x86_64"), tmp_path)
-    from mcompile.graph import load
-
     assert load(tmp_path / "model.onnx", "x").graph.ir_version == 8
 
 
@@ -61,8 +62,30 @@ def test_an_open_oracle_is_not_disturbed_by_lowering(tmp_path):
     program = build("conv")
     feeds = next(iter(noise(program))).feeds
     before = Oracle(program).run(feeds)["y"]
-    RUNTIME.lower(program, target(Precision.FP16, arch="x86_64"), tmp_path)
+    lowered, _, _ = half(program, Precision.FP16, noise(program))
+    RUNTIME.lower(lowered, target(Precision.FP16, arch="x86_64"), tmp_path)
     assert (Oracle(program).run(feeds)["y"] == before).all()
+
+
+def test_half_precision_is_written_as_it_comes(tmp_path):
+    program, _, _ = half(build("attention"), Precision.FP16, noise(build("attention")))
+    given = [(n.op_type, n.outputs[0].name) for n in program.graph.graph]
+    RUNTIME.lower(program, target(Precision.FP16, arch="x86_64"), tmp_path)
+    written = load(tmp_path / "model.onnx", "x").graph.graph
+    assert [(n.op_type, n.outputs[0].name) for n in written] == given
+    assert {v.dtype for v in written.initializers.values()} == {ir.DataType.FLOAT16}
+
+
+def test_half_precision_of_large_weights_goes_to_a_file_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(graph, "EXTERNAL_ABOVE", 100)
+    monkeypatch.setattr(graph, "MAPPED_ABOVE", 100)
+    program, _, _ = half(build("conv"), Precision.FP16, noise(build("conv")))
+    artifact = RUNTIME.lower(program, target(Precision.FP16, arch="x86_64"), tmp_path)
+    assert [f.path for f in artifact.files] == ["model.onnx", "model.onnx.data"]
+    feeds = next(iter(noise(program))).feeds
+    want = Oracle(build("conv")).run(feeds)["y"]
+    with RUNTIME.open(artifact, tmp_path, 1) as executor:
+        assert abs(executor.run(feeds)["y"] - want).max() < 5e-3 * abs(want).max()
 
 
 def test_linear_layers_with_a_bias_run_on_integers(tmp_path):

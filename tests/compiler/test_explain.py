@@ -34,7 +34,9 @@ def told(capsys, name: str) -> str:
         ("golden_error", ["golden.npz"]),
         ("top5", ["a task metric", "%", "higher is better"]),
         ("mae", ["a task metric", "lower is better"]),
-        ("fold_batchnorm", ["a rule of phase fold", "gamma"]),
+        ("fold_batchnorm", ["a rule of phase fold", "gamma", "--skip fold_batchnorm"]),
+        ("reproducer", ["before.onnx", "mcompile optimize before.onnx -o again.onnx -v"]),
+        ("undone", ["before.onnx", "outputs.npz"]),
     ],
 )
 def test_each_kind_of_name_is_explained(capsys, name: str, words: list[str]) -> None:

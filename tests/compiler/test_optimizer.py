@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+import pytest
 
 from mcompile import graph, opsets, optimizer, rules
-from mcompile.optimizer import at_usable_opset, optimize
+from mcompile.errors import LoweringError
+from mcompile.optimizer import at_opset, optimize
+from mcompile.types import Program
 
 
 def old():
@@ -17,25 +20,107 @@ def old():
     )
 
 
+def modern(body: str, opset: int = 18, ir_version: int = 8) -> Program:
+    head = f'<ir_version: {ir_version}, opset_import: ["": {opset}]>'
+    return graph.parse(f"{head} n (float[2,8] x) => (float[2,8] y) {{ {body} }}")
+
+
 def test_an_old_program_is_raised_where_it_stays_equal():
-    higher, log = at_usable_opset(old(), (), 0)
+    higher, log = at_opset(old(), (), 0)
     assert (graph.opset(higher), log.undone) == (13, ())
 
 
-def test_a_converter_that_changes_the_numbers_is_not_believed(monkeypatch):
-    def wrong(source):
-        made = opsets.raised(source)
-        for node in made.graph.graph:
-            if node.op_type == "Resize":
-                node.attributes["coordinate_transformation_mode"].value  # noqa: B018  it is there
-                del node.attributes["coordinate_transformation_mode"]
+def spoilt(monkeypatch, op: str, attribute: str) -> None:
+    """Let every conversion lose that attribute."""
+
+    def wrong(source, version, newest_ir=None):
+        made = opsets.converted(source, version, newest_ir)
+        (node,) = (n for n in made.graph.graph if n.op_type == op)
+        del node.attributes[attribute]
         return made
 
-    monkeypatch.setattr(optimizer, "raised", wrong)
+    monkeypatch.setattr(optimizer, "converted", wrong)
+
+
+def test_a_raise_that_changes_the_numbers_is_undone(monkeypatch):
+    spoilt(monkeypatch, "Resize", "coordinate_transformation_mode")
     given = old()
-    kept, log = at_usable_opset(given, (), 0)
+    kept, log = at_opset(given, (), 0)
     assert kept is given
     assert [u.rule for u in log.undone] == ["raise_opset"]
+
+
+def test_a_raise_that_cannot_be_made_is_told():
+    given = graph.parse(
+        '<ir_version: 7, opset_import: ["": 10]> n (float[2] x) => (float y)'
+        " { a, m = Dropout (x) \n c = Cast <to = 1> (m) \n y = Mul(a, c) }"
+    )
+    kept, log = at_opset(given)
+    assert kept is given
+    assert [(s.rule, "mask is read" in s.reason) for s in log.skipped] == [("raise_opset", True)]
+
+
+def test_a_program_that_a_target_cannot_read_is_lowered():
+    given = modern("y = Mish(x)")
+    lower, log = at_opset(given, cap=17)
+    assert (graph.opset(lower), graph.opset(given)) == (17, 18)
+    assert not log.undone
+
+
+def test_a_lowering_that_changes_the_numbers_is_refused(monkeypatch):
+    spoilt(monkeypatch, "ReduceMean", "axes")
+    given = modern("k = Constant <value_ints = [1]> () \n a = ReduceMean(x, k) \n y = Sub(x, a)")
+    with pytest.raises(LoweringError, match="operator set 13 it computes something else") as caught:
+        at_opset(given, cap=13)
+    assert caught.value.fix
+
+
+def test_a_lowering_that_cannot_be_made_is_refused():
+    given = modern("y = ReduceMax <noop_with_empty_axes = 1> (x)")
+    with pytest.raises(LoweringError, match="ReduceMax"):
+        at_opset(given, cap=13)
+
+
+def test_a_program_within_the_limits_is_left_alone():
+    given = modern("y = Neg(x)")
+    for limits in ({}, {"cap": 18}, {"cap": 21}, {"cap": 21, "newest_ir": 8}):
+        assert at_opset(given, **limits)[0] is given
+    foreign = graph.parse(
+        '<ir_version: 8, opset_import: ["own": 1]> n (float[2] x) => (float y) { y = own.A(x) }'
+    )
+    assert at_opset(foreign, cap=13)[0] is foreign
+
+
+def test_the_file_format_is_capped_alone():
+    given = modern("y = Neg(x)", 17, ir_version=10)
+    for limits, version in (({"cap": 21}, 10), ({"cap": 17}, 8), ({"newest_ir": 9}, 9)):
+        made, _ = at_opset(given, **limits)
+        assert (graph.opset(made), made.graph.ir_version) == (17, version)
+
+
+def test_the_format_is_capped_where_a_raise_cannot_be_made():
+    given = graph.parse(
+        '<ir_version: 9, opset_import: ["": 10]> n (float[2] x) => (float y)'
+        " { a, m = Dropout (x) \n c = Cast <to = 1> (m) \n y = Mul(a, c) }"
+    )
+    made, log = at_opset(given, cap=13)
+    assert (graph.opset(made), made.graph.ir_version, len(log.skipped)) == (10, 7, 1)
+
+
+def test_a_program_is_raised_no_further_than_the_target_reads():
+    higher, _ = at_opset(modern("y = Neg(x)", 13), cap=17, floor=21)
+    assert graph.opset(higher) == 17
+
+
+def test_functions_are_inlined_before_rules_look():
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17, "own": 1]> n (float[2] x) => (float[2] y)'
+        ' { y = own.F(x) } <domain: "own", opset_import: ["": 17]> F (a) => (c)'
+        " { b = Identity(a) \n c = Relu(b) }"
+    )
+    better, _ = optimize(program)
+    assert [n.op_type for n in better.graph.graph] == ["Relu"]
+    assert program.graph.functions
 
 
 def test_what_was_done_and_to_what_is_told():

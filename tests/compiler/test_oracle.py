@@ -6,7 +6,7 @@ import pytest
 
 from mcompile import graph
 from mcompile.errors import SourceError
-from mcompile.oracle import Oracle, evaluate, size_of
+from mcompile.oracle import Oracle, evaluate, size_of, unknown_ops
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
 OPSETS = {"": 17}
@@ -82,3 +82,22 @@ def test_a_size_that_depends_on_data_is_unknown():
     data = np.ones((100, 3), np.float32)
     assert size_of(node("NonZero", [data]), [data], OPSETS) == 0
     assert size_of(node("Nothing", [data]), [data], OPSETS) == 0
+
+
+def test_ops_that_nothing_here_can_run_are_told_branches_included():
+    head = '<ir_version: 8, opset_import: ["" : 17, "my.lib" : 1, "com.microsoft" : 1]>'
+    program = graph.parse(
+        head + "g (float[2] x, bool c) => (float[2] y) { a = my.lib.B(x) b = com.microsoft.Gelu(a)"
+        " y = If (c) <then_branch = t () => (float[2] p) { p = my.lib.A(b) },"
+        " else_branch = e () => (float[2] q) { q = my.lib.B(b) }> }"
+    )
+    assert unknown_ops(program) == ["my.lib.A", "my.lib.B"]
+
+
+def test_a_function_of_the_model_can_be_run():
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["" : 17, "mine" : 1]>'
+        " g (float[2] x) => (float[2] y) { y = mine.twice(x) }"
+        ' <domain: "mine", opset_import: ["" : 17]> twice (a) => (b) { b = Add(a, a) }'
+    )
+    assert unknown_ops(program) == []

@@ -99,6 +99,40 @@ def test_the_other_precisions_build(data, precision):
     assert expected in kinds
 
 
+@pytest.fixture
+def halved(data):
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "fp16", *QUICK]
+
+    def build(*more):
+        assert cli.run([*words, *more, "-o", str(data / "out"), "-q"]) == 0
+        folder = data / "out" / "net-cpu-server-fp16"
+        return json.loads((folder / "report.json").read_text()), folder / "model.onnx"
+
+    return build
+
+
+def test_fp16_is_held_against_float_on_seeded_inputs(halved):
+    report, path = halved()
+    told = {s["name"]: s["summary"] for s in report["stages"]}
+    some, _, total, *rest = told["narrowed"].split()
+    assert some == total
+    assert " ".join(rest) == "float ops in float16 observed on seeded random inputs"
+    assert report["left_float"] == {}
+    model = onnx.load(path)
+    assert [n.op_type for n in model.graph.node].count("Cast") == 2
+    assert {i.type.tensor_type.elem_type for i in model.graph.input} == {1}
+
+
+def test_fp16_is_guarded_by_the_calibration_data(data, halved):
+    inputs = np.load(data / "calibration.npz")["x"]
+    np.savez(data / "loud.npz", x=3e4 * inputs)
+    report, _ = halved("--calibration", str(data / "loud.npz"))
+    told = {s["name"]: s["summary"] for s in report["stages"]}
+    assert told["narrowed"].endswith("loud.npz")
+    assert "beyond a quarter of the 65504" in next(iter(report["left_float"].values()))
+    assert any(v["name"] == "fp16" for v in report["variants"])
+
+
 def test_auto_hands_over_the_fastest_that_fails_least(data):
     words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "auto",
              "--calibration", str(data / "calibration.npz")]  # fmt: skip

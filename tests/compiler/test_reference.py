@@ -145,3 +145,11 @@ def test_a_program_that_cannot_be_loaded_is_refused():
     text = HEAD + "g (float[2] x) => (float[2] y) { y = Nothing(x) }"
     with pytest.raises(SourceError, match="cannot load"):
         reference(parse(text))
+
+
+def test_a_program_that_nothing_here_can_run_proves_nothing_and_is_not_refused():
+    head = '<ir_version: 8, opset_import: ["" : 17, "my.lib" : 1]>'
+    program = parse(head + "g (float[2] x) => (float[2] y) { y = my.lib.Magic(x) }")
+    held = reference(program)
+    assert (held.feeds, held.runs) == ((), False)
+    assert held.unproven == "nothing here can run my.lib.Magic"

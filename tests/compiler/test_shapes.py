@@ -70,3 +70,12 @@ def test_a_second_look_changes_nothing():
     before = str(ir.to_proto(made.graph))
     shapes.infer(made.graph)
     assert str(ir.to_proto(made.graph)) == before
+
+
+def test_a_long_vector_is_not_followed_entry_by_entry():
+    text = """g (float[1] x) => (y) {
+        a = ConstantOfShape(n) b = Add(a, x) c = Mul(b, b) y = Reshape(c, s)
+    }"""
+    made = parsed(text, n=np.array([300_000_000]), s=np.array([2, -1]))
+    assert graph.dims(value(made, "c")) == (300_000_000,)
+    assert graph.dims(value(made, "y")) == (2, 150_000_000)

@@ -134,6 +134,45 @@ def test_a_graph_out_of_order_is_undone_though_it_computes_the_same():
     assert ops(work) == ["Abs", "Neg"]
 
 
+def test_a_mistake_is_handed_on_with_the_program_before_and_after_the_one_rewrite():
+    kept = []
+
+    def keep(mistake):
+        kept.append(mistake)
+        return "reproduce/here"
+
+    program = chain(8)
+    held = reference(program)
+    _, log = checked(program, applying(DropAll()), held, keep=keep)
+    assert [u.reproducer for u in log.undone] == ["reproduce/here"]
+    [mistake] = kept
+    assert mistake.undone.node == "v4"
+    assert ops(mistake.before).count("Abs") == 1
+    assert ops(mistake.after).count("Abs") == 0
+    assert len(ops(mistake.before)) == len(ops(mistake.after)) + 1
+    assert (fault(mistake.before, held), bool(fault(mistake.after, held))) == ("", True)
+
+
+def test_a_crash_is_handed_on_without_a_program_after_it():
+    kept = []
+    program = chain(3)
+    checked(program, applying(Crashing()), reference(program), keep=lambda m: kept.append(m) or "")
+    assert [m.after for m in kept] == [None] * 3
+    assert ops(kept[0].before) == ops(program)
+
+
+def test_no_run_more_is_made_where_nobody_keeps_the_mistake():
+    runs = []
+
+    def apply(program, limit, banned):
+        runs.append(limit)
+        return run(program, [DropAll()], limit=limit, banned=banned)
+
+    program = chain(2)
+    _, log = checked(program, apply, reference(program))
+    assert (runs, log.undone[0].reproducer) == ([None, 1, 2, None], "")
+
+
 def test_what_the_caller_bans_stays_banned():
     program = chain(4)
     banned = frozenset({("drop_all", "v0"), ("drop_all", "v2")})
@@ -237,3 +276,14 @@ def test_a_whole_network_as_it_is_exported(tmp_path):
     assert len(ops(finals[0])) == 94
     assert ops(finals[0]) == ops(finals[1])
     assert fault(finals[0], held) == ""
+
+
+def test_what_nothing_can_run_is_checked_for_its_form_alone():
+    head = '<ir_version: 8, opset_import: ["" : 17, "my.lib" : 1]>'
+    text = "g (float[4] x) => (float[4] y) { a = Identity(x) b = my.lib.Magic(a) y = Neg(b) }"
+    program = parse(head + text)
+    held = reference(program)
+    work, log = checked(program, applying(DropAll()), held)
+    assert (ops(work), log.undone) == (["Magic", "Neg"], ())
+    _, log = checked(program, applying(Shuffled()), held)
+    assert [u.rule for u in log.undone] == ["shuffled"]

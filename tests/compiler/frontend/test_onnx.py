@@ -113,8 +113,39 @@ def test_a_function_of_the_model_is_known(tmp_path):
 
 def test_an_invalid_graph_says_why(tmp_path, affine):
     affine.graph.node[0].input[0] = "nobody"
-    with pytest.raises(SourceError, match="this ONNX model is not valid"):
+    with pytest.raises(SourceError, match="it reads nobody, which nothing makes") as caught:
         read(affine, tmp_path)
+    assert caught.value.where.endswith("node m (MatMul)")
+
+
+def test_nodes_that_are_out_of_order_are_put_in_order(tmp_path, affine):
+    nodes = list(affine.graph.node)
+    del affine.graph.node[:]
+    affine.graph.node.extend(reversed(nodes))
+    text = affine.SerializeToString()
+    program = read(affine, tmp_path)
+    assert [n.op_type for n in program.graph.graph] == ["MatMul", "Add"]
+    y = Oracle(program).run({"x": np.ones((2, 3), np.float32)})["y"]
+    assert y.tolist() == [[10, 11], [10, 11]]
+    assert affine.SerializeToString() == text
+
+
+def test_a_graph_without_a_name_is_given_one(tmp_path, affine):
+    affine.graph.name = ""
+    assert read(affine, tmp_path).graph.graph.name == "net"
+
+
+def test_a_graph_without_outputs_is_no_model(tmp_path, affine):
+    del affine.graph.output[:]
+    with pytest.raises(SourceError, match="the graph has no outputs") as caught:
+        read(affine, tmp_path)
+    assert caught.value.fix
+
+
+def test_an_op_of_a_domain_that_is_imported_and_unknown_is_read(tmp_path, affine):
+    affine.graph.node[1].domain = "my.lib"
+    affine.opset_import.append(onnx.helper.make_opsetid("my.lib", 3))
+    assert read(affine, tmp_path).graph.graph[1].domain == "my.lib"
 
 
 def test_sparse_weights_are_refused(tmp_path, affine):

@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from mcompile import graph
 from mcompile.graph import array, clone
 from mcompile.passes import fold_constants
 from mcompile.passes.fold_constants import FoldConstants
@@ -188,6 +189,74 @@ def test_strings_and_other_domains_are_left_alone(parse):
     g (float[2] x) => (float[2] y) { b = com.microsoft.Gelu(w) y = Add(x, b) }"""
     program = fold_constants.graph.parse(text, {"w": np.ones(2, np.float32)})
     log = run(program, [FoldConstants()])
-    assert (log.applied, log.skipped) == ((), ())
+    assert log.applied == ()
+    why = "what an op of com.microsoft computes is only known at run time"
+    assert [(s.node, s.reason) for s in log.skipped] == [("b", why)]
     named = parse('g () => (string[1] y) { s = Constant<value_strings = ["a"]>() y = Identity(s) }')
     assert run(named, [FoldConstants()]).applied == ()
+
+
+def test_values_may_not_add_up_without_end(parse, far, monkeypatch):
+    monkeypatch.setattr(fold_constants, "IN_ALL_BYTES", 10_000)
+    steps = " ".join(
+        f"c{k} = ConstantOfShape<value: tensor = float[1] {{{k}}}>(s) x{k + 1} = Add(x{k}, c{k})"
+        for k in range(4)
+    )
+    program = parse(
+        f"g (float[1] x0) => (float[k] y) {{ {steps} y = Neg(x4) }}", s=np.array([1000])
+    )
+    before = clone(program)
+    log = run(program, [FoldConstants()])
+    assert [a.node for a in log.applied] == ["c0", "c1"]
+    assert {s.node for s in log.skipped} == {"c2", "c3"}
+    assert log.skipped[0].reason.startswith("such values have added")
+    assert far(before, program) == 0.0
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "ConstantOfShape(s)",
+        "Expand(one, s)",
+        "Tile(one, s)",
+        "Range(zero, end, step)",
+        "Pad(one, pads)",
+    ],
+)
+def test_a_thousand_million_elements_are_never_made(node):
+    known = {"s": np.array([10**9]), "one": np.ones(1, np.float32), "pads": np.array([0, 10**9])}
+    known |= {"zero": np.float32(0), "end": np.float32(1e9), "step": np.float32(1)}
+    program = graph.parse(
+        f"""<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1] x) => (y) {{ c = {node} y = Add(x, c) }}""",
+        known,
+    )
+    log = run(program, [FoldConstants()])
+    assert log.applied == ()
+    assert log.skipped[0].reason.startswith("its value would add")
+
+
+def test_a_type_that_numpy_lacks_is_not_taken_for_bytes(parse):
+    program = parse(
+        """g (float[2] x) => (float[2] y) {
+            c = Cast<to = 17>(w) d = Cast<to = 1>(c) y = Add(x, d)
+        }""",
+        opset=19,
+        w=np.float32([1, 2]),
+    )
+    log = run(program, [FoldConstants()])
+    assert [s.reason for s in log.skipped] == ["its value is of a type that numpy does not have"]
+    assert [n.op_type for n in program.graph.graph] == ["Cast", "Cast", "Add"]
+
+
+def test_text_stays(parse):
+    program = parse(
+        """g (float[2] x) => (float[2] y) {
+            c = StringConcat(a, b) q = Equal(c, a) y = Where(q, x, x)
+        }""",
+        opset=20,
+        a=np.array(["a", "b"], object),
+        b=np.array(["c", "d"], object),
+    )
+    log = run(program, [FoldConstants()])
+    assert (log.applied, log.undone) == ((), ())

@@ -139,7 +139,10 @@ def _log() -> record.Log:
         ),
         undone=(
             record.Undone(
-                "fold_constants", "slice_2", "outputs differ by 0.12 where 1e-5 is allowed"
+                "fold_constants",
+                "slice_2",
+                "outputs differ by 0.12 where 1e-5 is allowed",
+                "reproduce/fold_constants-slice_2",
             ),
         ),
     )
@@ -228,7 +231,7 @@ def hostile(sample: Report) -> Report:
         rules=record.Log(
             (record.Applied(HOSTILE, HOSTILE),),
             (record.Skipped(HOSTILE, HOSTILE, HOSTILE),),
-            (record.Undone(HOSTILE, HOSTILE, HOSTILE),),
+            (record.Undone(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
         ),
         quantization=(record.QuantRow(HOSTILE, HOSTILE, 1.0, 0, 1),),
         left_float={HOSTILE: HOSTILE},

@@ -68,6 +68,13 @@ def test_verbose_says_every_reason_and_the_advice(sample: Report) -> None:
     assert "ITS (time before / after)" in text
 
 
+def test_a_rewrite_that_was_undone_says_where_it_is_shown(sample: Report) -> None:
+    words = " ".join(shown(sample, verbose=True).split())
+    assert "outputs differ by 0.12" in words
+    assert "reproduce/fold_constants-slice_2" in words
+    assert "mcompile explain reproducer" in shown(sample)
+
+
 def test_another_precision_than_was_asked_for_is_in_the_first_line(sample: Report) -> None:
     fallen = replace(sample, built=Precision.FP16)
     assert "fp16 (onnxruntime), int8 was asked for" in shown(fallen).splitlines()[0]

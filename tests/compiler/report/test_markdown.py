@@ -51,6 +51,12 @@ def test_reasons_and_advice_are_folded(sample: Report) -> None:
     assert "conv\\_stem\\_out has other readers" in text
 
 
+def test_an_undone_rewrite_leads_to_its_reproducer(sample: Report) -> None:
+    words = " ".join(Page(markdown.render(sample)).words.split())
+    assert "outputs differ by 0.12" in words
+    assert "reproduce/fold_constants-slice_2" in words
+
+
 def test_hostile_names_do_nothing(hostile: Report) -> None:
     text = markdown.render(hostile)
     page = Page(text)

@@ -75,6 +75,12 @@ def test_the_page_is_accessible(sample: Report) -> None:
     assert {str(a).removeprefix("#") for a in anchors} <= set(ids)
 
 
+def test_an_undone_rewrite_leads_to_its_reproducer(sample: Report) -> None:
+    words = " ".join(Dom(page.render(sample)).words.split())
+    assert "outputs differ by 0.12" in words
+    assert "reproduce/fold_constants-slice_2" in words
+
+
 def test_hostile_names_are_text(hostile: Report) -> None:
     html = page.render(hostile)
     dom = Dom(html)

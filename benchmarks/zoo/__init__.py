@@ -1,0 +1,1 @@
+"""Architectures with random weights, the optimizers that are compared on them, and the judges."""
