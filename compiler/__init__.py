@@ -46,12 +46,18 @@ def load_target(name: str) -> Target:
     return load(name)
 
 
-def optimize(model: object, *, skip: tuple[str, ...] = ()) -> tuple[Program, Log]:
-    """An equal and better program of any source, verified against it, and what was done."""
+def optimize(
+    model: object, *, skip: tuple[str, ...] = (), opset: int | None = None
+) -> tuple[Program, Log]:
+    """An equal and better program of any source, verified against it, and what was done.
+
+    It keeps its operator set where `opset` names no other.
+    """
     from mcompile.frontend import capture
     from mcompile.optimizer import optimize as better
+    from mcompile.optimizer import written_in
 
-    return better(capture(model), skip)
+    return better(written_in(capture(model), opset), skip)
 
 
 def __getattr__(name: str) -> Any:

@@ -66,6 +66,9 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     "budgets": listed("--budget", "budgets", metavar="KEY=VALUE", help="Over the profile's."),
     "scenario": click.option("--scenario", help="Limits of a use, over the profile's."),
     "require_measured": flag("--require-measured", help="Unproven hard budgets fail."),
+    "opset": click.option(
+        "--opset", type=click.IntRange(13, 25), help="Write it in that operator set."
+    ),
     "skip": listed("--skip", metavar="RULE", help="A rule to leave out."),
     "trust_code": flag("--trust-code", help="Run code that the model brings along."),
     "seed": click.option("--seed", type=int, default=0),
@@ -136,10 +139,13 @@ def inspect(
 
 
 @app.command()
-@options("model", "file", *SOURCE, "skip")
-def optimize(json: bool, verbose: bool, quiet: bool, model: str, out: str, **given: Any) -> int:
+@options("model", "file", *SOURCE, "opset", "skip")
+def optimize(
+    json: bool, verbose: bool, quiet: bool, model: str, out: str, opset: int | None, **given: Any
+) -> int:
     """The middle end alone: any model in, an equal and better ONNX out, with the rule log."""
-    return _later("commands", "optimize")(Talk(json, verbose, quiet), model, given, out)
+    run_it = _later("commands", "optimize")
+    return run_it(Talk(json, verbose, quiet), model, given, out, opset)
 
 
 @app.command()

@@ -13,7 +13,6 @@ from typing import Any
 
 from mcompile import graph, optimizer, pipeline, report
 from mcompile.card import with_card
-from mcompile.cases import Cases
 from mcompile.check import check as check_folder
 from mcompile.errors import ContractError, UsageError
 from mcompile.frontend import CaptureOptions, capture, parse_input
@@ -22,7 +21,8 @@ from mcompile.inspection import inspect as look_into
 from mcompile.options import Options, absent, of
 from mcompile.record import Log, Report
 from mcompile.report import console, document, figures, front
-from mcompile.reproducer import FOLDER
+from mcompile.reproduce.cases import Cases
+from mcompile.reproduce.reproducer import FOLDER
 from mcompile.samples import load_preprocess, open_samples
 from mcompile.talk import Talk
 from mcompile.types import Feeds, Program, Verdict
@@ -45,8 +45,13 @@ def build(talk: Talk, model: str, given: Mapping[str, Any]) -> int:
     return _EXIT[made.verdict]
 
 
-def optimize(talk: Talk, model: str, given: Mapping[str, Any], out: str) -> int:
-    """Write the optimized model to `out`, whole or not at all, and print the rule log."""
+def optimize(
+    talk: Talk, model: str, given: Mapping[str, Any], out: str, opset: int | None = None
+) -> int:
+    """Write the optimized model to `out`, whole or not at all, and print the rule log.
+
+    It keeps its operator set where `opset` names no other.
+    """
     options, _ = with_card(model, _options(given))
     with talk.progress() as watch:
         watch("captured")
@@ -54,7 +59,8 @@ def optimize(talk: Talk, model: str, given: Mapping[str, Any], out: str) -> int:
         watch("optimized")
         cases = Cases(optimizer.optimize)
         feeds = _feeds(options, program)
-        better, log = optimizer.optimize(program, options.skip, feeds, keep=cases.keep)
+        start = optimizer.written_in(program, opset, feeds)
+        better, log = optimizer.optimize(start, options.skip, feeds, keep=cases.keep)
         log = _placed(log, Path(out))
         _save(better, Path(out), cases)
     before, after = (p.graph.graph.num_nodes() for p in (program, better))

@@ -97,7 +97,7 @@ def _rule(name: str) -> str:
 def _reproducer(name: str) -> str:
     if name not in _REPRODUCER:
         return ""
-    from mcompile import reproducer
+    from mcompile.reproduce import reproducer
 
     return f"{_REPRODUCER[0]}: {inspect.cleandoc(reproducer.__doc__ or '')}"
 

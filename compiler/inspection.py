@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from mcompile import graph, registry, targets
 from mcompile.backend import Backend
 from mcompile.card import with_card
+from mcompile.errors import LoweringError
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
 from mcompile.estimate.roofline import predict
 from mcompile.estimate.work import Work
 from mcompile.frontend import CaptureOptions, capture, parse_input
+from mcompile.opsets.versions import converted
 from mcompile.options import Options
 from mcompile.profile import Target
 from mcompile.types import Measured, Port, Precision, Program
@@ -87,9 +89,7 @@ def _outlook(
     refuses = []
     cap = target.runtime.max_opset
     if cap is not None and graph.opset(program) > cap:
-        refuses.append(
-            f"opset {graph.opset(program)}: it reads up to {cap} (PyTorch sources are exported so)"
-        )
+        refuses += _unwritable(program, cap)
     memory = target.device.memory_mb
     need = sum(m.value for m in (*work.figures(), activation) if m.name.endswith("weights_mb"))
     if memory is not None and need > memory:
@@ -99,6 +99,15 @@ def _outlook(
     latency = next((m for m in predicted if m.name == "latency_p50_ms"), None)
     available = isinstance(here.get(target.backend), Backend)
     return Outlook(target.name, target.precision, available, latency, tuple(refuses))
+
+
+def _unwritable(program: Program, version: int) -> list[str]:
+    """Why the program cannot be written in that older operator set; empty where it can."""
+    try:
+        converted(program, version)
+    except LoweringError as error:
+        return [f"{error.what} ({error.where})"]
+    return []
 
 
 def card(found: Inspection) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from mcompile import graph, ir_versions, registry, rules, verify
+from mcompile import graph, registry, rules, verify
 from mcompile.errors import LoweringError, UsageError
-from mcompile.opsets import PER_AXIS, converted, inlined
+from mcompile.opsets import ir_versions
+from mcompile.opsets.versions import PER_AXIS, converted, inlined
 from mcompile.record import Log, Skipped, Undone
 from mcompile.reference import Reference, reference
 from mcompile.types import Feeds, Program
@@ -34,14 +37,27 @@ def optimize(
     for name in skip:
         if name not in names:
             raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
-    held = reference(program, feeds, seed)
-    program = inlined(program)
-    log = Log(unproven=held.unproven)
-    wanted = (r for r in known if r.name not in skip and r.serves(runtime))
-    for _, chosen in rules.by_phase(wanted):
-        program, made = verify.checked(program, partial(_run, chosen), held, keep=keep)
-        log += made
+    with _uncollected():
+        held = reference(program, feeds, seed)
+        program = inlined(program)
+        log = Log(unproven=held.unproven)
+        wanted = (r for r in known if r.name not in skip and r.serves(runtime))
+        for _, chosen in rules.by_phase(wanted):
+            program, made = verify.checked(program, partial(_run, chosen), held, keep=keep)
+            log += made
     return program, log
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for cycles: it would walk all of a long graph again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def at_opset(
@@ -84,7 +100,14 @@ def _raised(program: Program, version: int, held: Reference) -> tuple[Program, L
     return higher, Log()
 
 
-at_usable_opset = at_opset
+def written_in(program: Program, version: int | None, feeds: Sequence[Feeds] = ()) -> Program:
+    """An equal program of exactly that operator set; the program itself where it is of that one.
+
+    Raises `LoweringError` where it cannot be written so, or would compute something else.
+    """
+    if version is None or version == graph.opset(program):
+        return program
+    return _equal(converted(program, version), reference(program, feeds))
 
 
 def _equal(made: Program, held: Reference) -> Program:

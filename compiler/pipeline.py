@@ -10,12 +10,11 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from mcompile import graph
 from mcompile.artifact import claim
-from mcompile.cases import Cases
-from mcompile.errors import LoweringError, SamplesError, TargetError
+from mcompile.errors import LoweringError, SamplesError
+from mcompile.forms import forms_of, noise
 from mcompile.frontend import capture
 from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
@@ -23,18 +22,16 @@ from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric, find
 from mcompile.measure.drift import drift
 from mcompile.measure.trial import Effort, Trial, measure
-from mcompile.opsets import PER_AXIS
-from mcompile.optimizer import at_usable_opset, optimize
+from mcompile.optimizer import at_opset, optimize
 from mcompile.options import Options, absent
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
-from mcompile.quantize import Ranges, dynamic, half, insert, observe, plan
 from mcompile.quantize.half import OF
 from mcompile.record import Log, Report
-from mcompile.reference import random_feeds
+from mcompile.reproduce.cases import Cases
 from mcompile.request import AUTO, Request, as_target, resolve
-from mcompile.samples import check, open_samples, require_labels
-from mcompile.types import Precision, Program, QuantPlan, Sample, Samples
+from mcompile.samples import open_samples, require_labels
+from mcompile.types import Precision, Program, QuantPlan, Samples
 from mcompile.verify import Keep
 
 Finish = Callable[[Report, Path], None]
@@ -55,11 +52,11 @@ def build(
     calibration, evaluation = _samples(request, captured)
     cases = Cases(optimize)
     program, log = _optimize(request, captured, calibration or evaluation, journal, cases.keep)
-    programs, ranges = _quantize(request, program, calibration, journal)
+    programs, ranges = forms_of(request, program, calibration, journal)
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
         forms = _lower(request, programs, folder, journal)
-        seen = evaluation or calibration or _noise(captured, options.seed)
+        seen = evaluation or calibration or noise(captured, options.seed)
         metric = _metric(request, evaluation)
         with journal.stage("measured") as entry:
             trials = _measure(request, captured, forms, seen, metric)
@@ -109,61 +106,20 @@ def _optimize(
     given = request.options
     with journal.stage("optimized") as entry:
         feeds = [s.feeds for s in islice(samples or (), 1)]
-        start, undone = at_usable_opset(program, feeds, given.seed)
+        reads = request.target.runtime
+        start, noted = at_opset(
+            program, feeds, given.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version
+        )
         runtime = request.backend.name
         better, log = optimize(start, given.skip, feeds, given.seed, runtime=runtime, keep=keep)
-        log += undone
+        log += noted
         before, after = (p.graph.graph.num_nodes() for p in (program, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"
         if log.undone:
             entry.summary += f"   {len(log.undone)} undone"
+        if graph.opset(start) != graph.opset(program):
+            entry.summary += f"   opset {graph.opset(program)} -> {graph.opset(start)}"
     return better, log
-
-
-def _quantize(
-    request: Request, program: Program, calibration: Samples | None, journal: Journal
-) -> tuple[Mapping[Precision, tuple[Program, QuantPlan | None]], Ranges]:
-    """The program of each form that is to be built, its plan beside it, and what was observed."""
-    ranges: Ranges = {}
-    made: dict[Precision, tuple[Program, QuantPlan | None]] = {}
-    for precision in request.precisions:
-        made[precision] = (program, None)
-    scheme = request.backend.scheme_on(request.target)
-    if graph.opset(program) < PER_AXIS:
-        scheme = replace(scheme, per_channel=False)
-    if Precision.INT8 in made and calibration is not None:
-        with journal.stage("calibrated") as entry:
-            few = replace(calibration, open=lambda: islice(iter(calibration), _LEAST_CALIBRATION))
-            check(few, program.inputs, _LEAST_CALIBRATION)
-            ranges = observe(program, calibration, request.threads)
-            entry.summary = f"{len(ranges)} tensors observed on {calibration.source}"
-        with journal.stage("quantized") as entry:
-            found = plan(program, ranges, scheme, request.options.percentile)
-            made[Precision.INT8] = (insert(program, found, scheme), found)
-            entry.summary = _counted(request, program, found)
-    if Precision.INT8_DYNAMIC in made:
-        with journal.stage("quantized") as entry:
-            changed, found = dynamic(program, scheme)
-            made[Precision.INT8_DYNAMIC] = (changed, found)
-            entry.summary = _counted(request, program, found)
-    for precision in [p for p in made if p in OF]:
-        with journal.stage("narrowed") as entry:
-            seen = calibration or _noise(program, request.options.seed)
-            changed, found, entry.summary = half(program, precision, seen, request.threads)
-            made[precision] = (changed, found)
-    return made, ranges
-
-
-def _counted(request: Request, program: Program, found: QuantPlan) -> str:
-    weighted = request.backend.scheme_on(request.target).weighted
-    total = sum(n.op_type in weighted for n in program.graph.graph)
-    if not found.tensors and request.options.strict:
-        raise TargetError(
-            "nothing of this model could be quantized",
-            where=f"{program.name}, --strict",
-            fix="--precision fp32, or leave out --strict and read -v",
-        )
-    return f"{total - len(found.left_float)} of {total} {', '.join(sorted(weighted))}"
 
 
 def _lower(
@@ -234,15 +190,6 @@ def _metric(request: Request, evaluation: Samples | None) -> Metric | None:
             fix="class numbers, or the numbers that the outputs should be",
         )
     return find("top1" if first.label.dtype.kind in "iu" and first.label.size == 1 else "mae")
-
-
-def _noise(program: Program, seed: int) -> Samples:
-    """Seeded inputs for a build without evaluation data."""
-
-    def stream() -> Any:
-        return (Sample(random_feeds(program, seed + k, 1)) for k in range(_NOISE))
-
-    return Samples("seeded random inputs", stream, _NOISE)
 
 
 def _folder(request: Request, program: Program) -> str:

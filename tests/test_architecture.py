@@ -22,11 +22,9 @@ CORE = {
     "oracle",
     "backend",
 }
-ALGEBRA = {"patterns", "terms", "extents", "linear", "affine", "folding", "gates", "recurrence"}
-ALGEBRA |= {"unrolled", "spread", "permuted", "regions", "relayout", "orders", "flow"}
 STAGES = {"frontend", "samples", "quantize", "estimate", "measure", "report", "validate"}
-ORDER = STAGES | {"cases", "reproducer", "rules", "verify", "reference", "registry", "opsets", "targets", "artifact"}
-ORDER |= {"ir_versions"}
+ORDER = STAGES | {"reproduce", "rules", "verify", "reference", "registry", "opsets", "targets"}
+ORDER |= {"artifact"}
 PIPELINE = {
     "pipeline",
     "request",
@@ -39,7 +37,7 @@ PIPELINE = {
     "inspection",
     "check",
 }
-PIPELINE |= {"options", "card", "journal"}
+PIPELINE |= {"forms", "options", "card", "journal"}
 CLI = {"cli", "commands", "listing", "explain", "talk"}
 
 # What each part may import of ours, beside its own folder and the core below it.
@@ -57,40 +55,14 @@ ALLOWED: dict[str, set[str]] = {
     "oracle": {"errors", "lifting", "types"},
     "backend": {"types", "profile", "record", "errors"},
     "sweep": {"graph"},
-    "schemas": set(),
-    "surgery": {"graph", "types"},
-    "raising": {"graph", "surgery"},
-    "lowering_shapes": {"graph", "surgery", "types"},
-    "lowering": {"graph", "lowering_shapes", "raising", "surgery"},
-    "norms": {"graph", "surgery"},
-    "bodies": {"norms", "schemas"},
-    "conversion": {"bodies", "errors", "graph", "lowering", "raising", "schemas"},
-    "ir_versions": {"errors", "graph"},
-    "opsets": {"conversion", "errors", "graph", "ir_versions", "schemas", "types"},
+    "opsets": {"errors", "graph", "types"},
+    "algebra": {"errors", "graph", "sweep", "types"},
     "specialize": {"errors", "graph", "oracle", "types"},
-    "terms": set(),
-    "patterns": {"graph"},
-    "spread": {"graph", "terms", "types"},
-    "extents": {"graph", "terms"},
-    "linear": {"graph", "types"},
-    "gates": {"graph", "types"},
-    "recurrence": {"errors", "gates", "graph", "terms"},
-    "unrolled": {"graph", "recurrence"},
-    "affine": {"graph", "linear", "types"},
-    "folding": {"affine", "graph", "linear", "types"},
-    "orders": set(),
-    "flow": set(),
-    "permuted": {"graph", "orders", "types"},
-    "relayout": {"graph", "orders", "permuted", "sweep"},
-    "regions": {"flow", "orders", "permuted", "relayout"},
     "rules": CORE | {"sweep"},
     "invariants": {"errors", "graph", "types"},
     "reference": CORE,
     "verify": CORE | {"invariants", "reference"},
-    "excerpt": {"graph", "sweep", "types"},
-    "reproducer": {"graph", "types"},
-    "reduction": CORE | {"excerpt", "reference", "reproducer", "rules", "verify"},
-    "cases": {"reduction", "reproducer", "verify"},
+    "reproduce": CORE | {"reference", "rules", "sweep", "verify"},
     "registry": CORE | {"rules", "backends", "passes"},
     "golden": CORE,
     "claim": {"errors"},
@@ -99,7 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     "talk": {"errors"},
     "options": {"errors", "wording"},
     "card": {"errors", "names", "wording", "options", "profile"},
-    "passes": CORE | ALGEBRA | {"rules"},
+    "passes": CORE | {"algebra", "rules"},
     "backends": CORE - {"oracle", "names"},
     "targets": {"errors", "profile", "types", "wording"},
     **dict.fromkeys(STAGES, CORE),

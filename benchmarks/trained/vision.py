@@ -79,7 +79,8 @@ def _normal(image: Image.Image) -> NDArray[np.float32]:
 def _digits(path: Path) -> None:
     folder = _folders("digit_recognizer")[0]  # importing the package would need torchvision
     spec = spec_from_file_location("digit_recognizer_model", folder / "model.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     model = module_from_spec(spec)
     spec.loader.exec_module(model)
     weights = folder / "models" / "handwriting_model.pth"

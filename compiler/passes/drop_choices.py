@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import graph, terms
+from mcompile import graph
+from mcompile.algebra import terms
 from mcompile.rules import Phase, Rule, Skip
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import extents, terms
+from mcompile.algebra import extents, terms
+from mcompile.algebra.terms import Term
 from mcompile.rules import Phase, Rule
-from mcompile.terms import Term
 
 BROADCAST = frozenset(
     {"Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Expand", "Greater"}

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import extents, graph, terms
+from mcompile import graph
+from mcompile.algebra import extents, terms
+from mcompile.algebra.terms import Term
 from mcompile.rules import Phase, Rule, Skip
-from mcompile.terms import Term
 from mcompile.types import Dim
 
 

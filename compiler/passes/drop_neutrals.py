@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import graph, terms
-from mcompile.patterns import filled
+from mcompile import graph
+from mcompile.algebra import terms
+from mcompile.algebra.patterns import filled
 from mcompile.rules import Phase, Rule, Skip
 
 _NEUTRAL = {"Mul": 1, "Div": 1, "Pow": 1, "Sub": 0, "Add": 0, "And": 1, "Or": 0, "Xor": 0}

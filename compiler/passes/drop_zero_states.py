@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile.patterns import filled
+from mcompile.algebra.patterns import filled
 from mcompile.rules import Phase, Rule
 
 _STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mcompile import affine, folding
+from mcompile.algebra import affine, folding
 from mcompile.rules import Phase, Rule, Skip
 
 

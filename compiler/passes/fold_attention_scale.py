@@ -18,10 +18,11 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import affine, folding, graph, linear, spread
-from mcompile.linear import Layer
+from mcompile import graph
+from mcompile.algebra import affine, folding, linear, spread
+from mcompile.algebra.linear import Layer
+from mcompile.algebra.spread import MOVES, Spread, is_product, is_standard
 from mcompile.rules import Phase, Rule, Skip
-from mcompile.spread import MOVES, Spread, is_product, is_standard
 from mcompile.types import Array
 
 _FARTHEST = 6

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mcompile import folding
+from mcompile.algebra import folding
 from mcompile.rules import Phase, Rule, Skip
 
 

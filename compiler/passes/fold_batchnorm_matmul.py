@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mcompile import affine, folding, graph, linear
+from mcompile import graph
+from mcompile.algebra import affine, folding, linear
 from mcompile.rules import Phase, Rule, Skip
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import made, read_by, scalar
+from mcompile.algebra.patterns import made, read_by, scalar
 from mcompile.rules import Phase, Rule, Skip
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import graph, terms
-from mcompile.patterns import made, read_by
+from mcompile import graph
+from mcompile.algebra import terms
+from mcompile.algebra.patterns import made, read_by
 from mcompile.rules import Phase, Rule, Skip
 
 _ONE: terms.Term = 1

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import extents, graph, terms
+from mcompile import graph
+from mcompile.algebra import extents, terms
+from mcompile.algebra.terms import Term
 from mcompile.rules import Phase, Rule, Skip
-from mcompile.terms import Term
 
 
 @dataclass(frozen=True)

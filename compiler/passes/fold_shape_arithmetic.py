@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import extents, graph
+from mcompile import graph
+from mcompile.algebra import extents
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array
 

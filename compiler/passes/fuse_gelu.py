@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import scalar, seen, widened
+from mcompile.algebra.patterns import scalar, seen, widened
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 20

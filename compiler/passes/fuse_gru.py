@@ -15,9 +15,10 @@ from typing import NamedTuple, TypeAlias
 
 import onnx_ir as ir
 
-from mcompile import gates, graph, recurrence, unrolled
-from mcompile.gates import made, pairs
-from mcompile.recurrence import Chain, Gate, Step
+from mcompile import graph
+from mcompile.algebra import gates, recurrence, unrolled
+from mcompile.algebra.gates import made, pairs
+from mcompile.algebra.recurrence import Chain, Gate, Step
 from mcompile.rules import Phase, Rule, Skip
 
 _Blend: TypeAlias = tuple[ir.Node, ir.Node, ir.Value, tuple[ir.Node, ...]]

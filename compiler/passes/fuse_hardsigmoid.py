@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import scalar
+from mcompile.algebra.patterns import scalar
 from mcompile.rules import Phase, Rule, Skip
 
 TOLERANCE = {ir.DataType.FLOAT16: 1e-3, ir.DataType.FLOAT: 1e-4, ir.DataType.DOUBLE: 1e-4}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import made, scalar, seen, widened
+from mcompile.algebra.patterns import made, scalar, seen, widened
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 14

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import made
+from mcompile.algebra.patterns import made
 from mcompile.rules import Phase, Rule, Skip
 
 

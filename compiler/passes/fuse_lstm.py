@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import onnx_ir as ir
 
-from mcompile import gates, recurrence, unrolled
-from mcompile.gates import made, pairs
-from mcompile.recurrence import Chain, Gate, Step
+from mcompile.algebra import gates, recurrence, unrolled
+from mcompile.algebra.gates import made, pairs
+from mcompile.algebra.recurrence import Chain, Gate, Step
 from mcompile.rules import Phase, Rule, Skip
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import made, seen
+from mcompile.algebra.patterns import made, seen
 from mcompile.rules import Phase, Rule, Skip
 
 SINCE = {"LayerNormalization": 17, "RMSNormalization": 23}

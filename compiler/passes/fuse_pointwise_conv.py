@@ -17,12 +17,13 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from mcompile import graph, linear, permuted, relayout
-from mcompile.linear import Layer
-from mcompile.orders import Order
-from mcompile.permuted import Form
-from mcompile.regions import Search
-from mcompile.relayout import Region
+from mcompile import graph
+from mcompile.algebra import linear, permuted, relayout
+from mcompile.algebra.linear import Layer
+from mcompile.algebra.orders import Order
+from mcompile.algebra.permuted import Form
+from mcompile.algebra.regions import Search
+from mcompile.algebra.relayout import Region
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array, Program
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import made, seen
+from mcompile.algebra.patterns import made, seen
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 13

@@ -5,8 +5,7 @@
 Kernels are laid over each other where they touch the same positions, and filled up with zeros. A
 branch that is x itself, or a batch norm of it, is a 1x1 kernel. All have the same stride, dilation,
 groups and channels, and the one takes no more multiplications than the branches: 3x3 + 1x1 + x is
-merged, 1x3 + 3x1 is not. Sums are done in float64 and rounded once. The blocks of RepVGG, ACNet and
-MobileOne are of this form.
+merged, 1x3 + 3x1 is not. The blocks of RepVGG, ACNet and MobileOne are of this form.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import affine, folding, graph, linear
-from mcompile.linear import Layer
+from mcompile import graph
+from mcompile.algebra import affine, folding, linear
+from mcompile.algebra.linear import Layer
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array
 

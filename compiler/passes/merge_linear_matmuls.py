@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import folding, graph, linear
-from mcompile.linear import Layer
-from mcompile.patterns import read_by
+from mcompile import graph
+from mcompile.algebra import folding, linear
+from mcompile.algebra.linear import Layer
+from mcompile.algebra.patterns import read_by
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import affine, graph, linear, orders
-from mcompile.linear import Layer
-from mcompile.orders import Order
+from mcompile import graph
+from mcompile.algebra import affine, linear, orders
+from mcompile.algebra.linear import Layer
+from mcompile.algebra.orders import Order
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Array
 

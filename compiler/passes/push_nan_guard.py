@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.patterns import made, seen
+from mcompile.algebra.patterns import made, seen
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 13

@@ -16,9 +16,9 @@ from functools import partial
 
 import onnx_ir as ir
 
-from mcompile import permuted, relayout
-from mcompile.regions import Search
-from mcompile.relayout import Region
+from mcompile.algebra import permuted, relayout
+from mcompile.algebra.regions import Search
+from mcompile.algebra.relayout import Region
 from mcompile.rules import Phase, Rule, Skip
 from mcompile.types import Program
 

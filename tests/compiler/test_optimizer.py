@@ -6,8 +6,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from mcompile import graph, opsets, optimizer, rules
+from mcompile import graph, optimizer, rules
 from mcompile.errors import LoweringError
+from mcompile.opsets import versions
 from mcompile.optimizer import at_opset, optimize
 from mcompile.types import Program
 
@@ -34,7 +35,7 @@ def spoilt(monkeypatch, op: str, attribute: str) -> None:
     """Let every conversion lose that attribute."""
 
     def wrong(source, version, newest_ir=None):
-        made = opsets.converted(source, version, newest_ir)
+        made = versions.converted(source, version, newest_ir)
         (node,) = (n for n in made.graph.graph if n.op_type == op)
         del node.attributes[attribute]
         return made

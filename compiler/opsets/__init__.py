@@ -1,0 +1,1 @@
+"""Operator sets: a program written in an older or newer one, computing the same."""
