@@ -25,7 +25,7 @@ def infer(model: ir.Model) -> None:
     known = _inferred(proto, values=False)
     # Followed by value, each entry of a vector takes 140 bytes: shapes are short, other data not.
     if known is not None and not _has_long_vectors(known.graph):
-        known = _inferred(known, values=True) or known
+        known = _inferred(proto, values=True) or known
     if known is not None:
         _fill(model.graph, known.graph)
 

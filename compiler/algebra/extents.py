@@ -14,10 +14,10 @@ import onnx_ir as ir
 
 from mcompile import graph
 from mcompile.algebra import terms
+from mcompile.algebra.patterns import made
 from mcompile.algebra.terms import Term, atom, sizes
 
-_LONGEST = 64
-_DEEPEST = 24
+_LONGEST, _DEEPEST = 64, 24
 _INTEGERS = {ir.DataType.INT64, ir.DataType.INT32}
 _REAL = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16}
 
@@ -66,9 +66,8 @@ class _Reading:
         return self.known[value]
 
     def _made(self, value: ir.Value, depth: int) -> Entries | None:
-        node = value.producer()
-        known = node is not None and node.op_type in READ and node.domain in {"", "ai.onnx"}
-        if node is None or not (known and depth and node.inputs):
+        node = made(value, *READ)
+        if node is None or not depth or not node.inputs:
             return None
         if node.op_type == "Shape":
             return _shape(node)

@@ -57,9 +57,14 @@ def test_one_target_can_be_asked_alone(net) -> None:
         inspect(net, Options(target="cpu-servr"))
 
 
-def test_a_target_refuses_an_opset_it_cannot_read(net) -> None:
-    [outlook] = inspect(net, Options(target="jetson-nano")).outlook
-    assert "opset 17: it reads up to 13 (PyTorch sources are exported so)" in outlook.refuses
+def test_a_target_refuses_what_its_opset_cannot_say(net, tmp_path) -> None:
+    assert inspect(net, Options(target="jetson-nano")).outlook[0].refuses == ()
+    newer = graph.parse(
+        '<ir_version: 8, opset_import: ["": 18]> g (int32[4] x) => (int32[4] y) { y = BitwiseNot(x) }'
+    )
+    graph.save(newer, tmp_path / "newer.onnx")
+    [outlook] = inspect(tmp_path / "newer.onnx", Options(target="jetson-nano")).outlook
+    assert any("BitwiseNot" in reason for reason in outlook.refuses)
 
 
 def test_a_target_refuses_a_model_beyond_its_budgets(net, tmp_path) -> None:

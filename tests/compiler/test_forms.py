@@ -1,0 +1,90 @@
+"""One program for each precision that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mcompile import graph
+from mcompile.errors import SamplesError, TargetError
+from mcompile.forms import forms_of, noise
+from mcompile.journal import Journal
+from mcompile.options import Options
+from mcompile.request import resolve
+from mcompile.samples import open_samples
+from mcompile.types import Precision
+
+from .conftest import program
+
+
+def asked(tmp_path, precision, **more):
+    graph.save(program(), tmp_path / "net.onnx")
+    options = Options(target="cpu-server", precision=precision, **more)
+    return resolve(tmp_path / "net.onnx", replace(options, calibration=inputs(4)))
+
+
+def inputs(count):
+    rng = np.random.default_rng(0)
+    shape = [d if isinstance(d, int) else 1 for d in program().inputs[0].shape]
+    return [
+        {program().inputs[0].name: rng.standard_normal(shape, np.float32)} for _ in range(count)
+    ]
+
+
+def ops(made):
+    return {n.op_type for n in made.graph.graph}
+
+
+def test_float_is_the_program_as_it_is(tmp_path):
+    given = program()
+    made, ranges = forms_of(asked(tmp_path, "fp32"), given, None, Journal())
+    assert (made, ranges) == ({Precision.FP32: (given, None)}, {})
+
+
+def test_int8_is_calibrated_and_planned_beside_float(tmp_path):
+    given = program()
+    data = open_samples(inputs(4), given.inputs)
+    journal = Journal()
+    made, ranges = forms_of(asked(tmp_path, "int8"), given, data, journal)
+    quantized, plan = made[Precision.INT8]
+    assert plan is not None
+    assert {"QuantizeLinear", "DequantizeLinear"} <= ops(quantized)
+    assert given.inputs[0].name in ranges
+    assert [s.name for s in journal.stages] == ["calibrated", "quantized"]
+
+
+def test_one_sample_sets_no_range(tmp_path):
+    given = program()
+    data = open_samples(inputs(1), given.inputs)
+    with pytest.raises(SamplesError):
+        forms_of(asked(tmp_path, "int8"), given, data, Journal())
+
+
+def test_half_is_narrowed(tmp_path):
+    given = program()
+    made, _ = forms_of(asked(tmp_path, "fp16"), given, None, Journal())
+    assert "Cast" in ops(made[Precision.FP16][0])
+
+
+def test_dynamic_int8_is_planned_without_data(tmp_path):
+    made, _ = forms_of(asked(tmp_path, "int8-dynamic"), program(), None, Journal())
+    assert "DynamicQuantizeLinear" in ops(made[Precision.INT8_DYNAMIC][0])
+
+
+def test_strict_refuses_what_nothing_could_be_made_of(tmp_path):
+    plain = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[1,4] x) => (float[1,4] y) { y = Tanh(x) }'
+    )
+    with pytest.raises(TargetError, match="nothing of this model could be quantized"):
+        forms_of(asked(tmp_path, "int8-dynamic", strict=True), plain, None, Journal())
+
+
+def test_noise_is_the_same_each_time():
+    one, other = (list(noise(program(), 3)) for _ in range(2))
+    name = program().inputs[0].name
+    assert len(one) == 8
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a.feeds[name], b.feeds[name])
+    assert not np.array_equal(one[0].feeds[name], one[1].feeds[name])
