@@ -39,13 +39,25 @@ def optimize(
             raise UsageError(f"{name} is not a rule", where="--skip", fix=nearest(name, names))
     with _uncollected():
         held = reference(program, feeds, seed)
-        program = inlined(program)
+        program = _with_shapes(inlined(program))
         log = Log(unproven=held.unproven)
         wanted = (r for r in known if r.name not in skip and r.serves(runtime))
         for _, chosen in rules.by_phase(wanted):
             program, made = verify.checked(program, partial(_run, chosen), held, keep=keep)
+            if made.applied:
+                graph.infer_shapes(program)
             log += made
     return program, log
+
+
+def _with_shapes(program: Program) -> Program:
+    """The program where each inner value has a shape, else a copy with those that can be told."""
+    values = (v for node in program.graph.graph.all_nodes() for v in node.outputs)
+    if all(v.shape is not None and v.dtype is not None for v in values):
+        return program
+    told = graph.clone(program)
+    graph.infer_shapes(told)
+    return told
 
 
 @contextmanager
@@ -124,5 +136,4 @@ def _equal(made: Program, held: Reference) -> Program:
 def _run(
     chosen: Sequence[rules.Rule[Any]], program: Program, limit: int | None, banned: verify.Banned
 ) -> Log:
-    graph.infer_shapes(program)
     return rules.run(program, chosen, limit=limit, banned=banned)

@@ -67,6 +67,7 @@ class Oracle:
         # Threads that wait for the next run by spinning would cost more than the runs themselves.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False  # its planning takes the square of the number of nodes
         options.log_severity_level = 4
         options.intra_op_num_threads = threads or 0
         stubbed = self._stubbed(program)

@@ -164,11 +164,13 @@ class _Run:
 
     def _visit(self, node: ir.Node) -> None:
         """Let the first rule that finds something rewrite the node."""
+        name = label(node)
         for rule in self.rules.get(_op(node), self.rules[ANY]):
-            key = (rule.name, label(node))
-            found = None if key in self.banned else self._ask(rule, node)
+            if self.banned and (rule.name, name) in self.banned:
+                continue
+            found = self._ask(rule, node)
             if isinstance(found, Skip):
-                self.skipped[key] = found.reason
+                self.skipped[rule.name, name] = found.reason
             elif found is not None:
                 self._apply(rule, node, found)
                 break

@@ -60,7 +60,8 @@ def test_one_target_can_be_asked_alone(net) -> None:
 def test_a_target_refuses_what_its_opset_cannot_say(net, tmp_path) -> None:
     assert inspect(net, Options(target="jetson-nano")).outlook[0].refuses == ()
     newer = graph.parse(
-        '<ir_version: 8, opset_import: ["": 18]> g (int32[4] x) => (int32[4] y) { y = BitwiseNot(x) }'
+        '<ir_version: 8, opset_import: ["": 18]>'
+        " g (int32[4] x) => (int32[4] y) { y = BitwiseNot(x) }"
     )
     graph.save(newer, tmp_path / "newer.onnx")
     [outlook] = inspect(tmp_path / "newer.onnx", Options(target="jetson-nano")).outlook
