@@ -11,6 +11,7 @@ from mcompile import graph
 from mcompile.errors import TargetError
 from mcompile.journal import Journal
 from mcompile.opsets.versions import PER_AXIS
+from mcompile.optimizer import spelled
 from mcompile.quantize import Ranges, dynamic, half, insert, observe, plan
 from mcompile.quantize.half import OF
 from mcompile.reference import random_feeds
@@ -20,6 +21,8 @@ from mcompile.types import Precision, Program, QuantPlan, Sample, Samples
 
 _LEAST_CALIBRATION = 2
 _NOISE = 8
+INTEGERS = {Precision.INT8, Precision.INT8_DYNAMIC}
+"""Forms that are made of a program as rules leave it before they spell it for float kernels."""
 
 
 def forms_of(
@@ -28,8 +31,13 @@ def forms_of(
     """The program of each form that is to be built, its plan beside it, and what was observed."""
     ranges: Ranges = {}
     made: dict[Precision, tuple[Program, QuantPlan | None]] = {}
+    given, integers = request.options, INTEGERS & {*request.precisions}
     for precision in request.precisions:
-        made[precision] = (program, None)
+        float_program = program
+        if integers and precision is Precision.FP32:
+            runtime = request.backend.name
+            float_program, _ = spelled(program, given.skip, given.seed, runtime=runtime)
+        made[precision] = (float_program, None)
     scheme = request.backend.scheme_on(request.target)
     if graph.opset(program) < PER_AXIS:
         scheme = replace(scheme, per_channel=False)

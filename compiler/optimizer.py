@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from mcompile.opsets import ir_versions
 from mcompile.opsets.versions import PER_AXIS, converted, inlined
 from mcompile.record import Log, Skipped, Undone
 from mcompile.reference import Reference, reference
+from mcompile.rules import Phase
 from mcompile.types import Feeds, Program
 from mcompile.wording import nearest
 
@@ -25,6 +26,7 @@ def optimize(
     seed: int = 0,
     *,
     runtime: str = "onnxruntime",
+    phases: Collection[Phase] = tuple(Phase),
     keep: verify.Keep = lambda _: "",
 ) -> tuple[Program, Log]:
     """An equal and better program, and what the rules did; the given one is left as it was.
@@ -41,13 +43,35 @@ def optimize(
         held = reference(program, feeds, seed)
         program = _with_shapes(inlined(program))
         log = Log(unproven=held.unproven)
-        wanted = (r for r in known if r.name not in skip and r.serves(runtime))
-        for _, chosen in rules.by_phase(wanted):
+        wanted = [r for r in known if r.name not in skip and r.serves(runtime)]
+        steps = list(rules.by_phase(r for r in wanted if r.phase in phases))
+        for phase, chosen in steps:
             program, made = verify.checked(program, partial(_run, chosen), held, keep=keep)
             if made.applied:
                 graph.infer_shapes(program)
+                steps += _after(phase, wanted) if len(steps) <= len(Phase) else []
             log += made
     return program, log
+
+
+def spelled(
+    program: Program, skip: Sequence[str] = (), seed: int = 0, *, runtime: str
+) -> tuple[Program, Log]:
+    """An optimized program as that runtime's float kernels like it best; itself where it is so."""
+    rest = [r for r in registry.rules() if r.phase is Phase.SPELL and r.serves(runtime)]
+    if not rules.run(graph.clone(program), [r for r in rest if r.name not in skip]).applied:
+        return program, Log()
+    again = (Phase.CLEAN, Phase.FOLD, Phase.SPELL)
+    return optimize(program, skip, seed=seed, runtime=runtime, phases=again)
+
+
+def _after(
+    phase: Phase, wanted: Sequence[rules.Rule[Any]]
+) -> list[tuple[Phase, tuple[rules.Rule[Any], ...]]]:
+    """What is done once more at the end: later phases leave Reshapes in a row, and equal ones."""
+    if phase in {Phase.CLEAN, Phase.FOLD}:
+        return []
+    return list(rules.by_phase(r for r in wanted if r.phase in {Phase.CLEAN, Phase.FOLD}))
 
 
 def _with_shapes(program: Program) -> Program:

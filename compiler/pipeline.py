@@ -14,7 +14,7 @@ from pathlib import Path
 from mcompile import graph
 from mcompile.artifact import claim
 from mcompile.errors import LoweringError, SamplesError
-from mcompile.forms import forms_of, noise
+from mcompile.forms import INTEGERS, forms_of, noise
 from mcompile.frontend import capture
 from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
@@ -30,6 +30,7 @@ from mcompile.quantize.half import OF
 from mcompile.record import Log, Report
 from mcompile.reproduce.cases import Cases
 from mcompile.request import AUTO, Request, as_target, resolve
+from mcompile.rules import Phase
 from mcompile.samples import open_samples, require_labels
 from mcompile.types import Precision, Program, QuantPlan, Samples
 from mcompile.verify import Keep
@@ -110,8 +111,11 @@ def _optimize(
         start, noted = at_opset(
             program, feeds, given.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version
         )
-        runtime = request.backend.name
-        better, log = optimize(start, given.skip, feeds, given.seed, runtime=runtime, keep=keep)
+        integers = INTEGERS & {*request.precisions}
+        better, log = optimize(
+            start, given.skip, feeds, given.seed, runtime=request.backend.name, keep=keep,
+            phases=[p for p in Phase if not (integers and p is Phase.SPELL)],
+        )  # fmt: skip
         log += noted
         before, after = (p.graph.graph.num_nodes() for p in (program, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"

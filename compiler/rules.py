@@ -31,12 +31,16 @@ _log = logging.getLogger(__name__)
 
 
 class Phase(Enum):
-    """When a rule runs. Inside a phase the order of rules must not matter."""
+    """When a rule runs. Inside a phase the order of rules must not matter.
+
+    SPELL is for the kernels of one runtime: a float program gets it, one to be quantized does not.
+    """
 
     CLEAN = "clean"
     FOLD = "fold"
     FUSE = "fuse"
     LAYOUT = "layout"
+    SPELL = "spell"
 
 
 @dataclass(frozen=True)

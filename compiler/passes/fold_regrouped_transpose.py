@@ -41,7 +41,7 @@ class FoldRegroupedTranspose(Rule[Regrouped]):
         source = first.inputs[0] if first is not None else None
         if between is None or first is None or source is None or _in_a_row(node, source):
             return None
-        order = _order(source, first.outputs[0], between, node.outputs[0])
+        order = _order(source, first, between, node.outputs[0])
         if order is None:
             return None
         reason = read_by(node, between.outputs[0])
@@ -68,18 +68,47 @@ def _in_a_row(last: ir.Node, source: ir.Value) -> bool:
 
 
 def _order(
-    source: ir.Value, joined: ir.Value, between: ir.Node, end: ir.Value
+    source: ir.Value, first: ir.Node, between: ir.Node, end: ir.Value
 ) -> tuple[int, ...] | None:
     """The order of axes that all three make together; None where they make something else."""
-    before, middle, after = (terms.sizes(v) for v in (source, joined, end))
+    before, middle, after = (terms.sizes(v) for v in (source, first.outputs[0], end))
     perm = between.attributes.get("perm")
     if before is None or middle is None or after is None or perm is None:
         return None
-    groups = _groups(before, middle)
+    groups = _groups(before, middle) or _groups_beside(before, middle, _left_over(first))
     if groups is None:
         return None
     order = tuple(axis for place in perm.as_ints() for axis in groups[place])
     return order if tuple(before[axis] for axis in order) == after else None
+
+
+def _left_over(reshape: ir.Node) -> int | None:
+    """The place of the -1 in the shape that a Reshape is asked for."""
+    asked = graph.array(reshape.inputs[1])
+    places = [] if asked is None else [k for k, n in enumerate(asked.reshape(-1)) if n == -1]
+    return places[0] if places else None
+
+
+def _groups_beside(
+    fine: Sequence[terms.Term], coarse: Sequence[terms.Term], place: int | None
+) -> list[tuple[int, ...]] | None:
+    """As `_groups`, where the size at that place is whatever the axes beside it leave over."""
+    if place is None:
+        return None
+    behind = len(coarse) - place - 1
+    for start in range(len(fine)):
+        for end in range(start + 1, len(fine) + 1):
+            front, back = (
+                _groups(fine[:start], coarse[:place]),
+                _groups(fine[end:], coarse[place + 1 :]),
+            )
+            if front is not None and back is not None and len(back) == behind:
+                return [
+                    *front,
+                    tuple(range(start, end)),
+                    *(tuple(a + end for a in g) for g in back),
+                ]
+    return None
 
 
 def _groups(

@@ -56,6 +56,20 @@ def test_free_sizes_are_followed(parse, far):
     assert far(before, program) == 0
 
 
+@pytest.mark.parametrize("three", [[-1, 4, 5], [-1, 20]])
+def test_a_joined_size_may_be_what_is_left_over(parse, three):
+    text = KEYS if len(three) == 3 else KEYS.replace("[0,2,1]", "[1,0]")
+    four = [-1, 3, 5, 4] if len(three) == 3 else [4, 5, -1, 3]
+    program = parse(keys(text, size="n,3,4,5"), three=np.array(three), four=np.array(four))
+    end = next(v for n in program.graph.graph for v in n.outputs if v.name == "y")
+    end.shape = ir.Shape(["n" if k == -1 else k for k in four])
+    before = graph.clone(program)
+    assert len(run(program, [FoldRegroupedTranspose()]).applied) == 1
+    assert perm(program) == ([0, 1, 3, 2] if len(three) == 3 else [2, 3, 0, 1])
+    x = {"x": np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)}
+    np.testing.assert_array_equal(Oracle(before).run(x)["y"], Oracle(program).run(x)["y"])
+
+
 def test_an_inner_value_keeps_its_name(parse, body):
     program = parse(keys(KEYS.replace("y =", "o =") + " y = Relu(o)"), **SHAPES)
     run(program, [FoldRegroupedTranspose()])
