@@ -16,7 +16,7 @@ from mcompile.card import with_card
 from mcompile.check import check as check_folder
 from mcompile.errors import ContractError, UsageError
 from mcompile.frontend import CaptureOptions, capture, parse_input
-from mcompile.inspection import Inspection, card
+from mcompile.inspection import card
 from mcompile.inspection import inspect as look_into
 from mcompile.options import Options, absent, of
 from mcompile.record import Log, Report
@@ -25,6 +25,7 @@ from mcompile.reproduce.cases import Cases
 from mcompile.reproduce.reproducer import FOLDER
 from mcompile.samples import load_preprocess, open_samples
 from mcompile.talk import Talk
+from mcompile.telling import described, told
 from mcompile.types import Feeds, Program, Verdict
 from mcompile.validate import ALWAYS
 
@@ -53,6 +54,8 @@ def optimize(
     It keeps its operator set where `opset` names no other.
     """
     options, _ = with_card(model, _options(given))
+    if not Path(out).name:
+        raise UsageError("a folder is no place for the model", where=f"-o {out}", fix="-o new.onnx")
     with talk.progress() as watch:
         watch("captured")
         program = capture(model, _capture(options))
@@ -67,7 +70,7 @@ def optimize(
     if talk.json:
         talk.document({"out": out, "nodes_before": before, "nodes_after": after, "rules": log})
     elif not talk.quiet:
-        talk.say(*_told(log, talk.verbose), f"{before} -> {after} nodes   {out}")
+        talk.say(*told(log, talk.verbose), f"{before} -> {after} nodes   {out}")
     return 0
 
 
@@ -89,7 +92,7 @@ def inspect(talk: Talk, model: str, given: Mapping[str, Any], write_card: bool) 
     if talk.json:
         talk.document(found)
     else:
-        talk.say(*_described(found))
+        talk.say(*described(found))
     return 0
 
 
@@ -219,31 +222,3 @@ def _report(folder: Path) -> Report:
             where=str(folder),
             fix="give the folder that a build wrote",
         ) from error
-
-
-def _told(log: Log, verbose: bool) -> list[str]:
-    lines = [f"applied  {a.rule}  at {a.node}" for a in log.applied] if verbose else []
-    lines += [f"skipped  {s.rule}  at {s.node}: {s.reason}" for s in log.skipped if verbose]
-    for u in log.undone:
-        lines.append(f"undone   {u.rule}  at {u.node}: {u.error}")
-        if u.reproducer:
-            lines.append(f"         shown by {u.reproducer} (mcompile explain reproducer)")
-    counts: dict[str, int] = {}
-    for made in log.applied:
-        counts[made.rule] = counts.get(made.rule, 0) + 1
-    lines += [f"{rule}: {times}" for rule, times in sorted(counts.items())]
-    return lines
-
-
-def _described(found: Inspection) -> list[str]:
-    lines = [f"{found.name}: {found.nodes} nodes, opset {found.opset}"]
-    lines += [f"  in   {p.name}  {p.dtype}{list(p.shape)}" for p in found.inputs]
-    lines += [f"  out  {p.name}  {p.dtype}{list(p.shape)}" for p in found.outputs]
-    lines += [f"  {figures.label(m.name):22} {figures.found(m)}" for m in found.figures]
-    lines += ["", "  ops  " + "  ".join(f"{op} {n}" for op, n in found.ops.items()), ""]
-    for each in found.outlook:
-        latency = figures.found(each.latency_p50_ms) if each.latency_p50_ms else "no prediction"
-        here = "" if each.available else "its backend is not part of this version"
-        lines.append(f"  {each.target:18} {each.precision.value:5} {latency:>18}  {here}".rstrip())
-        lines += [f"      refuses: {why}" for why in each.refuses]
-    return lines

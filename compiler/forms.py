@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import onnx_ir as ir
+
 from mcompile import graph
 from mcompile.errors import TargetError
 from mcompile.journal import Journal
@@ -61,6 +63,8 @@ def forms_of(
             seen = calibration or noise(program, request.options.seed)
             changed, found, entry.summary = half(program, precision, seen, request.threads)
             made[precision] = (changed, found)
+            if given.strict and not is_narrow(changed):
+                raise _nothing("converted to 16 bits", program)
     return made, ranges
 
 
@@ -68,12 +72,23 @@ def _counted(request: Request, program: Program, found: QuantPlan) -> str:
     weighted = request.backend.scheme_on(request.target).weighted
     total = sum(n.op_type in weighted for n in program.graph.graph)
     if not found.tensors and request.options.strict:
-        raise TargetError(
-            "nothing of this model could be quantized",
-            where=f"{program.name}, --strict",
-            fix="--precision fp32, or leave out --strict and read -v",
-        )
+        raise _nothing("quantized", program)
     return f"{total - len(found.left_float)} of {total} {', '.join(sorted(weighted))}"
+
+
+def is_narrow(program: Program) -> bool:
+    """Whether any value of the program is held in 16 bits."""
+    body = program.graph.graph
+    held = {v.dtype for v in (*body.initializers.values(), *graph.values(body))}
+    return not held.isdisjoint({ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
+
+
+def _nothing(done: str, program: Program) -> TargetError:
+    return TargetError(
+        f"nothing of this model could be {done}",
+        where=f"{program.name}, --strict",
+        fix="--precision fp32, or leave out --strict and read -v",
+    )
 
 
 def noise(program: Program, seed: int) -> Samples:

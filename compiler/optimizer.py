@@ -46,12 +46,21 @@ def optimize(
         wanted = [r for r in known if r.name not in skip and r.serves(runtime)]
         steps = list(rules.by_phase(r for r in wanted if r.phase in phases))
         for phase, chosen in steps:
+            if not _concerned(program, chosen):
+                continue
             program, made = verify.checked(program, partial(_run, chosen), held, keep=keep)
             if made.applied:
                 graph.infer_shapes(program)
                 steps += _after(phase, wanted) if len(steps) <= len(Phase) else []
             log += made
     return program, log
+
+
+def _concerned(program: Program, chosen: Sequence[rules.Rule[Any]]) -> bool:
+    """Whether there is a node to show to one of the rules."""
+    roots = {op for rule in chosen for op in rule.roots}
+    nodes = program.graph.graph.all_nodes()
+    return rules.ANY in roots or any(rules.op_of(n) in roots for n in nodes)
 
 
 def spelled(
@@ -120,8 +129,7 @@ def at_opset(
         version = graph.opset(program)
     limit = newest_ir or (ir_versions.of_opset(cap) if cap else None)
     if (cap and version > cap) or (limit and program.graph.ir_version > limit):
-        lower = converted(program, min(version, cap or version), limit)
-        program = _equal(lower, reference(program, feeds, seed))
+        program = _rewritten(program, min(version, cap or version), limit, feeds, seed)
     return program, log
 
 
@@ -143,14 +151,22 @@ def written_in(program: Program, version: int | None, feeds: Sequence[Feeds] = (
     """
     if version is None or version == graph.opset(program):
         return program
-    return _equal(converted(program, version), reference(program, feeds))
+    return _rewritten(program, version, None, feeds, 0)
 
 
-def _equal(made: Program, held: Reference) -> Program:
-    """The program, which a target needs and which may not compute something else."""
+def _rewritten(
+    program: Program, version: int, newest_ir: int | None, feeds: Sequence[Feeds], seed: int
+) -> Program:
+    """The program in an operator set that someone needs, in which it must compute the same.
+
+    It is cleaned before: what an older op takes as an attribute is often computed from constants.
+    """
+    held = reference(program, feeds, seed)
+    clean, _ = optimize(program, feeds=feeds, seed=seed, phases=(Phase.CLEAN,))
+    made = converted(clean, version, newest_ir)
     if wrong := verify.fault(made, held):
         raise LoweringError(
-            f"written in operator set {graph.opset(made)} it computes something else: {wrong}",
+            f"in operator set {version} it could not be shown to compute the same: {wrong}",
             where=made.name,
             fix="export the model at that operator set, or choose a target that reads newer ones",
         )

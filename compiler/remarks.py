@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mcompile import targets
+from mcompile.forms import is_narrow
 from mcompile.measure.machine import Machine
 from mcompile.options import absent
 from mcompile.outcome import Form, Outcome
 from mcompile.profile import Target
+from mcompile.quantize.half import OF
 from mcompile.types import Measured, Precision
 
 _NOISE = 1.05
@@ -36,6 +38,8 @@ def headlines(
     integers = chosen in {Precision.INT8, Precision.INT8_DYNAMIC}
     if integers and plan is not None and not plan.tensors:
         lines.append(f"nothing could be quantized: this {chosen.value} build is the float model")
+    if chosen in OF and not is_narrow(outcome.forms[chosen].program):
+        lines.append(f"nothing could be narrowed: this {chosen.value} build is the float model")
     if any(n.op_type in _INTEGER_OPS for n in outcome.captured.graph.graph):
         lines.append("the model came quantized: fp32 stands for the model as it was given")
     return tuple(lines)

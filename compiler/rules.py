@@ -26,6 +26,7 @@ from mcompile.sweep import drop_unread, sources, sweep
 from mcompile.types import Program
 
 Found = TypeVar("Found")
+Banned = frozenset[tuple[str, str]]
 ANY = "*"
 _log = logging.getLogger(__name__)
 
@@ -60,12 +61,15 @@ class Rule(ABC, Generic[Found]):
 
     name: ClassVar[str]
     root: ClassVar[str | tuple[str, ...]]
+    roots: ClassVar[tuple[str, ...]]
     phase: ClassVar[Phase]
     pays_on: ClassVar[frozenset[str]] = frozenset()
     opset: int = 0
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        root = getattr(cls, "root", ())
+        cls.roots = (root,) if isinstance(root, str) else root
         cls.name = cls.__dict__.get("name", cls.__module__.rpartition(".")[2])
 
     def serves(self, runtime: str) -> bool:
@@ -103,7 +107,7 @@ def run(
     rules: Sequence[Rule[Any]],
     *,
     limit: int | None = None,
-    banned: frozenset[tuple[str, str]] = frozenset(),
+    banned: Banned = frozenset(),
 ) -> Log:
     """Rewrite the program, in place, until no rule finds anything; return what was done.
 
@@ -125,11 +129,7 @@ class _Run:
     """The state of one run: a worklist of nodes, and what happened so far."""
 
     def __init__(
-        self,
-        program: Program,
-        rules: Sequence[Rule[Any]],
-        limit: int | None,
-        banned: frozenset[tuple[str, str]],
+        self, program: Program, rules: Sequence[Rule[Any]], limit: int | None, banned: Banned
     ) -> None:
         self.graph = program.graph.graph
         self.rules = _by_root([r for r in rules if (r.name, ANY) not in banned])
@@ -169,7 +169,7 @@ class _Run:
     def _visit(self, node: ir.Node) -> None:
         """Let the first rule that finds something rewrite the node."""
         name = label(node)
-        for rule in self.rules.get(_op(node), self.rules[ANY]):
+        for rule in self.rules.get(op_of(node), self.rules[ANY]):
             if self.banned and (rule.name, name) in self.banned:
                 continue
             found = self._ask(rule, node)
@@ -224,8 +224,7 @@ class _Run:
 
     def _failed(self, rule: Rule[Any], node: ir.Node, error: Exception) -> None:
         _log.debug("%s failed at %s", rule.name, label(node), exc_info=error)
-        text = f"{type(error).__name__}: {error}"
-        self.undone.append(Undone(rule.name, label(node), text))
+        self.undone.append(Undone(rule.name, label(node), f"{type(error).__name__}: {error}"))
         self.banned |= {(rule.name, label(node))}
 
     def _check_rest(self) -> None:
@@ -241,10 +240,10 @@ class _Run:
 
 def _by_root(rules: Sequence[Rule[Any]]) -> dict[str, list[Rule[Any]]]:
     """The rules to show each op to, in order; those for any op under `ANY` and in every list."""
-    roots = {rule: (rule.root,) if isinstance(rule.root, str) else rule.root for rule in rules}
-    ops = {ANY, *(op for each in roots.values() for op in each)}
-    return {op: [r for r in rules if op in roots[r] or ANY in roots[r]] for op in ops}
+    ops = {ANY, *(op for rule in rules for op in rule.roots)}
+    return {op: [r for r in rules if not {op, ANY}.isdisjoint(r.roots)] for op in ops}
 
 
-def _op(node: ir.Node) -> str:
+def op_of(node: ir.Node) -> str:
+    """The op as a rule names it: with its domain where that is not the standard's."""
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}::{node.op_type}"

@@ -118,10 +118,10 @@ def equal(one: Term, other: Term) -> Term | None:
     if isinstance(one, int) and isinstance(other, int):
         return 0
     low, high = (one, other) if isinstance(one, int) else (other, one)
-    return 0 if isinstance(low, int) and low < 0 and _is_size(high) else None
+    return 0 if isinstance(low, int) and low < 0 and is_size(high) else None
 
 
-def _is_size(term: Term) -> bool:
+def is_size(term: Term) -> bool:
     """Whether the term is a sum of products of sizes: it is not negative."""
     if isinstance(term, int):
         return term >= 0

@@ -22,7 +22,8 @@ _WEIGHTED = re.compile(
 def check_finite(program: Program) -> None:
     """Raise `SourceError` naming the first weight with NaN in it, or with infinity.
 
-    Infinity is an error in the parameters of a layer alone: a mask or a limit may hold it.
+    Infinity is an error in the parameters of a layer alone: a mask or a limit may hold it. So is a
+    single NaN, which stands for what is missing or left out.
     Every weight is read once, in pieces; one that lies on disk is not mapped for it.
     """
     for scope in (program.graph.graph, *program.graph.graph.subgraphs()):
@@ -38,7 +39,8 @@ def check_finite(program: Program) -> None:
 def _check(piece: Array, value: ir.Value, layer: str, label: str) -> None:
     # The minimum and maximum carry NaN along, and need no copy of the piece.
     ends = (float(piece.min()), float(piece.max()))
-    nan, infinite = any(np.isnan(ends)), any(np.isinf(ends))
+    filler = not layer and value.const_value is not None and value.const_value.size == 1
+    nan, infinite = any(np.isnan(ends)) and not filler, any(np.isinf(ends))
     if nan or (infinite and layer):
         raise SourceError(
             f"a weight holds {'NaN' if nan else 'infinity'}",

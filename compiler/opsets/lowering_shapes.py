@@ -12,6 +12,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.algebra import extents
+from mcompile.algebra.terms import is_size
 from mcompile.opsets import surgery
 from mcompile.types import Array
 
@@ -119,11 +121,14 @@ def _spread(node: ir.Node, index: int, others: Array | ir.Value, at: Sequence[in
 
 
 def reshape(node: ir.Node) -> str:
-    """Refuse a shape in which 0 is a size."""
+    """Refuse a shape in which 0 is a size.
+
+    A size that is free is none of these: it is 0 only where the model is given nothing to work on.
+    """
     if not graph.integer(node, "allowzero", 0):
         return ""
-    shape = surgery.known(surgery.source(node, 1))
-    if shape is None or 0 in shape:
+    asked = extents.entries(node.inputs[1])
+    if asked is None or not all(t and (isinstance(t, int) or is_size(t)) for t in asked.terms):
         return "it may make a dimension of no size (allowzero)"
     node.attributes.pop("allowzero")
     return ""

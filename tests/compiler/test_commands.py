@@ -165,3 +165,14 @@ def test_compare_needs_two_artifacts(built, tmp_path) -> None:
 def test_arguments_of_an_architecture_are_a_json_object(text, capsys) -> None:
     assert cli.run(["inspect", "m.pt", "--arch-args", text]) == 2
     assert "--arch-args" in capsys.readouterr().err
+
+
+def test_optimize_needs_a_file_to_write(foldable) -> None:
+    with pytest.raises(UsageError, match="a folder is no place for the model"):
+        commands.optimize(QUIET, str(foldable), {}, ".")
+
+
+def test_optimize_writes_another_operator_set(foldable, tmp_path) -> None:
+    out = tmp_path / "newer.onnx"
+    assert commands.optimize(QUIET, str(foldable), {}, str(out), 21) == 0
+    assert onnx.load(out).opset_import[0].version == 21

@@ -88,3 +88,11 @@ def test_noise_is_the_same_each_time():
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.feeds[name], b.feeds[name])
     assert not np.array_equal(one[0].feeds[name], one[1].feeds[name])
+
+
+def test_strict_refuses_halves_of_which_there_are_none(tmp_path):
+    plain = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17]> g (int64[4] x) => (int64[4] y) { y = Abs(x) }'
+    )
+    with pytest.raises(TargetError, match="converted to 16 bits"):
+        forms_of(asked(tmp_path, "fp16", strict=True), plain, None, Journal())

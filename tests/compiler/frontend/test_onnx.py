@@ -6,6 +6,7 @@ from onnx import numpy_helper
 
 from mcompile import graph
 from mcompile.errors import SourceError
+from mcompile.frontend import capture
 from mcompile.frontend.format import look
 from mcompile.frontend.onnx import Onnx
 from mcompile.frontend.options import CaptureOptions
@@ -182,3 +183,41 @@ def test_an_old_opset_is_left_where_it_does_not_work(tmp_path):
         opset=6,
     )
     assert graph.opset(read(model, tmp_path)) == 6
+
+
+def made(text, tmp_path, opset=17, **weights):
+    head = f'<ir_version: 9, opset_import: ["": {opset}]>'
+    graph.save(graph.parse(head + text, weights), tmp_path / "odd.onnx")
+    return capture(tmp_path / "odd.onnx")
+
+
+def test_the_rank_of_an_output_is_inferred(tmp_path):
+    found = made("g (float[n,5] x) => (float y) { y = Relu(x) }", tmp_path)
+    model = onnx.load(tmp_path / "odd.onnx")
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "odd.onnx")
+    found = capture(tmp_path / "odd.onnx")
+    assert [p.shape for p in found.outputs] == [("n", 5)]
+
+
+def test_a_rank_that_nothing_tells_is_refused(tmp_path):
+    text = "g (float[n] x, int64[k] s) => (float[a] y) { y = Reshape(x, s) }"
+    made(text, tmp_path)
+    model = onnx.load(tmp_path / "odd.onnx")
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(SourceError, match="has no rank"):
+        capture(tmp_path / "odd.onnx")
+
+
+def test_a_single_nan_stands_for_what_is_missing(tmp_path):
+    text = "g (bool[2] m, float[2] x) => (float[2] y) { y = Where(m, x, nan) }"
+    found = made(text, tmp_path, nan=np.float32(np.nan))
+    assert [p.name for p in found.outputs] == ["y"]
+
+
+def test_a_group_norm_of_opset_18_is_read(tmp_path):
+    text = """g (float[1,4,3] x) => (float[1,4,3] y) {
+        y = GroupNormalization<num_groups = 2>(x, s, s)
+    }"""
+    assert graph.opset(made(text, tmp_path, 18, s=np.ones(2, np.float32))) == 18
