@@ -47,17 +47,22 @@ def load_target(name: str) -> Target:
 
 
 def optimize(
-    model: object, *, skip: tuple[str, ...] = (), opset: int | None = None
+    model: object,
+    *,
+    skip: tuple[str, ...] = (),
+    opset: int | None = None,
+    runtime: str = "onnxruntime",
 ) -> tuple[Program, Log]:
     """An equal and better program of any source, verified against it, and what was done.
 
-    It keeps its operator set where `opset` names no other.
+    It keeps its operator set where `opset` names no other. `runtime` is whose own rules are applied
+    beside those that serve all.
     """
     from mcompile.frontend import capture
     from mcompile.optimizer import optimize as better
     from mcompile.optimizer import written_in
 
-    return better(written_in(capture(model), opset), skip)
+    return better(written_in(capture(model), opset), skip, runtime=runtime)
 
 
 def __getattr__(name: str) -> Any:

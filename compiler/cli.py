@@ -66,6 +66,9 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     "budgets": listed("--budget", "budgets", metavar="KEY=VALUE", help="Over the profile's."),
     "scenario": click.option("--scenario", help="Limits of a use, over the profile's."),
     "require_measured": flag("--require-measured", help="Unproven hard budgets fail."),
+    "runtime": click.option(
+        "--runtime", default="onnxruntime", help="The runtime whose own rules are applied too."
+    ),
     "opset": click.option(
         "--opset", type=click.IntRange(13, 25), help="Write it in that operator set."
     ),
@@ -139,13 +142,12 @@ def inspect(
 
 
 @app.command()
-@options("model", "file", *SOURCE, "opset", "skip")
-def optimize(
-    json: bool, verbose: bool, quiet: bool, model: str, out: str, opset: int | None, **given: Any
-) -> int:
+@options("model", "file", *SOURCE, "runtime", "opset", "skip")
+def optimize(json: bool, verbose: bool, quiet: bool, model: str, out: str, **given: Any) -> int:
     """The middle end alone: any model in, an equal and better ONNX out, with the rule log."""
+    form = {key: given.pop(key) for key in ("runtime", "opset")}
     run_it = _later("commands", "optimize")
-    return run_it(Talk(json, verbose, quiet), model, given, out, opset)
+    return run_it(Talk(json, verbose, quiet), model, given, out, **form)
 
 
 @app.command()

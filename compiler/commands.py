@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mcompile import graph, optimizer, pipeline, report
+from mcompile import graph, optimizer, pipeline, registry, report
 from mcompile.card import with_card
 from mcompile.check import check as check_folder
 from mcompile.errors import ContractError, UsageError
@@ -47,13 +47,20 @@ def build(talk: Talk, model: str, given: Mapping[str, Any]) -> int:
 
 
 def optimize(
-    talk: Talk, model: str, given: Mapping[str, Any], out: str, opset: int | None = None
+    talk: Talk,
+    model: str,
+    given: Mapping[str, Any],
+    out: str,
+    *,
+    runtime: str = "onnxruntime",
+    opset: int | None = None,
 ) -> int:
     """Write the optimized model to `out`, whole or not at all, and print the rule log.
 
     It keeps its operator set where `opset` names no other.
     """
     options, _ = with_card(model, _options(given))
+    registry.known(runtime)
     if not Path(out).name:
         raise UsageError("a folder is no place for the model", where=f"-o {out}", fix="-o new.onnx")
     with talk.progress() as watch:
@@ -63,7 +70,9 @@ def optimize(
         cases = Cases(optimizer.optimize)
         feeds = _feeds(options, program)
         start = optimizer.written_in(program, opset, feeds)
-        better, log = optimizer.optimize(start, options.skip, feeds, keep=cases.keep)
+        better, log = optimizer.optimize(
+            start, options.skip, feeds, runtime=runtime, keep=cases.keep
+        )
         log = _placed(log, Path(out))
         _save(better, Path(out), cases)
     before, after = (p.graph.graph.num_nodes() for p in (program, better))

@@ -86,8 +86,15 @@ def _backend_module(name: str, folders: Iterable[Path]) -> ModuleType:
         raise BackendMissing(
             f"this version has no {name} backend", fix="`mcompile backends` lists those it has"
         )
-    known = [*_files(backends_room.__path__), *_entry_points(), *PLANNED]
-    raise TargetError(f"{name} is not a backend", fix=nearest(name, known))
+    known(name)
+    raise Broken(f"the backend {name} has no module")
+
+
+def known(name: str) -> None:
+    """Raise `TargetError` for a name that no backend has, of this version or a later one."""
+    names = [*_files(backends_room.__path__), *_entry_points(), *PLANNED]
+    if name not in names:
+        raise TargetError(f"{name} is not a backend", fix=nearest(name, names))
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from mcompile import cli, commands, graph
-from mcompile.errors import ContractError, UsageError
+from mcompile.errors import ContractError, TargetError, UsageError
 from mcompile.talk import Talk
 
 QUIET, JSON, LOUD = Talk(quiet=True), Talk(json=True), Talk(verbose=True)
@@ -174,5 +174,13 @@ def test_optimize_needs_a_file_to_write(foldable) -> None:
 
 def test_optimize_writes_another_operator_set(foldable, tmp_path) -> None:
     out = tmp_path / "newer.onnx"
-    assert commands.optimize(QUIET, str(foldable), {}, str(out), 21) == 0
+    assert commands.optimize(QUIET, str(foldable), {}, str(out), opset=21) == 0
     assert onnx.load(out).opset_import[0].version == 21
+
+
+def test_optimize_asks_for_a_runtime_that_is_known(foldable, tmp_path) -> None:
+    with pytest.raises(TargetError, match="openvno is not a backend") as caught:
+        commands.optimize(QUIET, str(foldable), {}, str(tmp_path / "o.onnx"), runtime="openvno")
+    assert "openvino" in caught.value.fix
+    found = commands.optimize(QUIET, str(foldable), {}, str(tmp_path / "o"), runtime="openvino")
+    assert found == 0
