@@ -11,7 +11,7 @@ from statistics import geometric_mean, median
 from typing import Any
 
 from zoo.course import ORIGINAL, RUNTIMES, line
-from zoo.peers import OURS, TOOLS
+from zoo.peers import FOR, OURS, TOOLS
 from zoo.results import Results, Row
 
 _ALLOWED = 1.02
@@ -117,7 +117,7 @@ def _latencies(results: Results) -> Iterator[str]:
     yield "latency relative to the untouched export, geometric mean (how many were timed)"
     columns = [(runtime, variant) for runtime in RUNTIMES for variant in _VARIANTS]
     yield f"{'':22}" + "".join(f"{f'{r} {v}':>22}" for r, v in columns)
-    for tool in TOOLS:
+    for tool in (t for t in TOOLS if t == OURS or t not in FOR.values()):
         cells = []
         for column in columns:
             rows = _timed(results, *column)
