@@ -60,6 +60,8 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     "percentile": click.option(
         "--percentile", type=click.FloatRange(50, 100), help="Clip ranges to that share of values."
     ),
+    "keep_float": listed("--keep-float", metavar="NODE", help="A node that stays float."),
+    "ranges": click.option("--ranges", help="File of observed ranges: kept, reused, gone on with."),
     "evaluation": click.option("--evaluation", help="Labelled samples to judge by."),
     "metric": click.option("--metric", help="top1, top5, mae, cosine or MODULE:CALLABLE."),
     "preprocess": click.option("--preprocess", help="A preset's name, or a TOML file."),
@@ -88,7 +90,8 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
 SOURCE = ("arch", "arch_args", "inputs", "trust_code")
 BUILD = (
     "model", "target", "precision", "strict", "arch", "arch_args", "inputs", "calibration",
-    "samples", "percentile", "evaluation", "metric", "preprocess", "budgets", "scenario",
+    "samples", "percentile", "ranges", "keep_float", "evaluation", "metric", "preprocess",
+    "budgets", "scenario",
     "require_measured", "skip", "trust_code", "seed", "threads", "batch", "runs", "seconds", "out",
 )  # fmt: skip
 

@@ -109,4 +109,5 @@ def _command(request: Request) -> tuple[str, ...]:
     words += [w for text in given.inputs for w in ("--input", text)]
     words += [w for text in given.budgets for w in ("--budget", text)]
     words += [w for text in given.skip for w in ("--skip", text)]
+    words += [w for text in given.keep_float for w in ("--keep-float", text)]
     return (*words, "--seed", str(given.seed))

@@ -9,7 +9,7 @@ from typing import Any
 from mcompile.errors import UsageError
 from mcompile.wording import nearest
 
-_LISTS = ("inputs", "budgets", "skip")
+_LISTS = ("inputs", "budgets", "skip", "keep_float")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Options:
     calibration: Any = None
     samples: int | None = None
     percentile: float | None = None
+    keep_float: tuple[str, ...] = ()
+    ranges: str = ""
     evaluation: Any = None
     metric: Any = ""
     preprocess: Any = None

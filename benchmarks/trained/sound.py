@@ -77,10 +77,9 @@ def _speech() -> tuple[Data, Data]:
 
 def _said(sentence: str, pitch: int) -> NDArray[np.float64]:
     command = ["espeak-ng", "--stdout", "-p", str(pitch), sentence]
-    with wave.open(
-        io.BytesIO(subprocess.run(command, check=True, capture_output=True).stdout)
-    ) as f:
-        rate, data = f.getframerate(), np.frombuffer(f.readframes(1 << 24), np.int16) / 32768
+    spoken = subprocess.run(command, check=True, capture_output=True).stdout
+    with wave.open(io.BytesIO(spoken)) as file:
+        rate, data = file.getframerate(), np.frombuffer(file.readframes(1 << 24), np.int16) / 32768
     count = int(len(data) * _RATE / rate)
     return np.interp(np.arange(count) * rate / _RATE, np.arange(len(data)), data)
 

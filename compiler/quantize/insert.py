@@ -7,38 +7,59 @@ b  ->  DequantizeLinear(round(b / (s_x * s_w)))   stored as int32
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.graph import array, clone, constant, fresh, name_of, naming, program, sizes, values
+from mcompile.graph import (
+    array,
+    clone,
+    constant,
+    fresh,
+    name_of,
+    naming,
+    opset,
+    program,
+    sizes,
+    values,
+)
+from mcompile.quantize.biases import move
+from mcompile.quantize.shield import shield
 from mcompile.quantize.weights import encode
 from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 
 _INT32 = 2**31 - 1
+_PER_AXIS = 13  # the operator set from which on DequantizeLinear has an axis
 Stored = dict[str, list[ir.Value]]
 
 
-def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
+def insert(
+    source: Program, plan: QuantPlan, scheme: Scheme, shifts: Mapping[str, Array] | None = None
+) -> Program:
     """A copy of the program with the plan's Q/DQ pairs; the source is left as it was.
 
     A value that an integer kernel makes is read in its dequantized form by everyone. Any other is
     read so by integer nodes only: a residual beside a linear layer keeps its full precision.
+    `shifts` are added to the biases before these become integers, as `corrections` gives them.
     Codes of large weights are computed when they are written, not held.
     """
     target = clone(source)
     graph = target.graph.graph
     integers = [n for n in graph if _is_integer(n, plan, scheme)]
-    made = {_handed_on(n, scheme) for n in integers if n.op_type not in _open(scheme)}
+    made = {handed_on(n, scheme) for n in integers if n.op_type not in _open(scheme)}
     held = [v for v in values(graph) if name_of(v) in plan.tensors and v.const_value is None]
     with naming(target.graph):
+        move(graph, shifts or {})
         stored: Stored = {}
         for node in integers:
             if node.op_type in scheme.weighted:
                 _insert_weight(graph, node, plan, stored)
         for value in held:
             _insert_pair(graph, value, plan, None if value in made else integers)
+        if opset(source) >= _PER_AXIS:
+            shield(graph)
     for name in [n for n, v in graph.initializers.items() if not v.uses()]:
         del graph.initializers[name]
     graph.sort()
@@ -53,15 +74,15 @@ def _open(scheme: Scheme) -> frozenset[str]:
 def _is_integer(node: ir.Node, plan: QuantPlan, scheme: Scheme) -> bool:
     if node.domain or node.op_type not in scheme.weighted | scheme.carried:
         return False
+    if name_of(node.outputs[0]) in plan.left_float:
+        return False
     needed = [v for v in node.inputs[:2] if v is not None]
     if node.op_type not in scheme.weighted:
         needed = [*(v for v in node.inputs if v is not None and not v.const_value), *node.outputs]
-    elif name_of(node.outputs[0]) in plan.left_float:
-        return False
     return all(name_of(v) in plan.tensors for v in needed)
 
 
-def _handed_on(node: ir.Node, scheme: Scheme) -> ir.Value:
+def handed_on(node: ir.Node, scheme: Scheme) -> ir.Value:
     """What the node's kernel really writes: the output of the activation it absorbs, if any."""
     users = node.outputs[0].consumers()
     if node.op_type in scheme.closed and len(users) == 1 and users[0].op_type in scheme.absorbed:

@@ -8,30 +8,39 @@ someone who reads it is one: the largest such set, found by striking out until n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx_ir as ir
 
+from mcompile.errors import UsageError
 from mcompile.graph import array, is_constant, name_of, sole_user
 from mcompile.quantize.ranges import Ranges, TensorRange
 from mcompile.quantize.weights import scales
 from mcompile.types import Program, QParams, QuantPlan, Scheme
+from mcompile.wording import nearest
 
 _LEVELS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
+REQUESTED = "kept float by request"
 
 
 def plan(
-    program: Program, ranges: Ranges, scheme: Scheme, percentile: float | None = None
+    program: Program,
+    ranges: Ranges,
+    scheme: Scheme,
+    percentile: float | None = None,
+    keep_float: Collection[str] = (),
 ) -> QuantPlan:
     """Choose a scale and zero point for every tensor the runtime will hold as integers.
 
     Tensors that leave the graph stay float. A tensor without a range is left out, and with it
     every op that would need it; `QuantPlan.left_float` says which and why. `percentile` clips
-    ranges to that share of the values instead of their extremes.
+    ranges to that share of the values instead of their extremes. `keep_float` names nodes, or
+    values that they make, which stay float whatever they are; `UsageError` where there is none.
     """
-    placed = _Placement(scheme, ranges).over(program.graph.graph)
+    kept = _named(program.graph.graph, keep_float)
+    placed = _Placement(scheme, ranges, kept).over(program.graph.graph)
     tensors: dict[str, QParams] = {}
     for value in placed.values:
         tensors[name_of(value)] = _activation(ranges[name_of(value)], scheme, percentile)
@@ -48,6 +57,7 @@ def plan(
 class _Placement:
     scheme: Scheme
     ranges: Ranges
+    kept: frozenset[ir.Node] = frozenset()
     weighted: list[ir.Node] = field(default_factory=list)
     carried: list[ir.Node] = field(default_factory=list)
     values: list[ir.Value] = field(default_factory=list)
@@ -62,7 +72,9 @@ class _Placement:
                 self.left[name_of(node.outputs[0])] = reason
             else:
                 self.weighted.append(node)
-        self.carried = [n for n in graph if n.op_type in self.scheme.carried and not n.domain]
+        carried = [n for n in graph if n.op_type in self.scheme.carried and not n.domain]
+        self.left |= {name_of(n.outputs[0]): REQUESTED for n in carried if n in self.kept}
+        self.carried = [n for n in carried if n not in self.kept]
         while self._strike_out():
             pass
         self.values = list(dict.fromkeys(self._quantized()))
@@ -70,6 +82,8 @@ class _Placement:
 
     def _reason_to_leave(self, node: ir.Node) -> str:  # noqa: PLR0911  one line a reason
         weight = node.inputs[1]
+        if self.kept & {node, self._after(node).producer()}:
+            return REQUESTED
         if not is_constant(weight):
             return "its weight is computed, not constant"
         if weight is None or weight.dtype != ir.DataType.FLOAT:
@@ -129,6 +143,28 @@ class _Placement:
             and not out.is_graph_output()
             and any(user in readers for user in out.consumers())
         )
+
+
+def _named(graph: ir.Graph, names: Collection[str]) -> frozenset[ir.Node]:
+    """The nodes of those names, or that make the values of those names."""
+    known: dict[str, list[ir.Node]] = {}
+    for node in graph:
+        for name in {node.name, *(v.name for v in node.outputs)} - {None, ""}:
+            known.setdefault(str(name), []).append(node)
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"no node of the optimized model is named {name}, and none makes it",
+                where="--keep-float",
+                fix=_near(name, known),
+            )
+    return frozenset(node for name in names for node in known[name])
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    """The nearest names; of a model with hundreds that are all far, the command that lists them."""
+    near = nearest(name, known)
+    return near if len(near) < 200 else "`mcompile optimize MODEL -o FILE` writes the nodes it has"
 
 
 def _same_use(one: ir.Node, other: ir.Node) -> bool:

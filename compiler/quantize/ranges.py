@@ -1,7 +1,8 @@
 """What values a tensor takes, learned from a stream in constant memory.
 
 A histogram over [-bound, bound] whose bound doubles when a value falls outside: two neighbouring
-bins become one, so counts stay exact and nothing is read twice. Extremes are kept exactly.
+bins become one, so counts stay exact and nothing is read twice. Extremes are kept exactly, those of
+each channel too where somebody reads the tensor by channels.
 """
 
 from __future__ import annotations
@@ -13,36 +14,84 @@ import numpy as np
 
 from mcompile.types import Array
 
-BINS = 2048
+BINS = 4096
+_SLAB = 1 << 15
+_SMALLEST = 2.0**-100
+"""Below it the bins' scale would overflow float32; no integer scale is anywhere near."""
+
+
+@dataclass
+class Channels:
+    """The extremes of each slice of a tensor along one axis, float32 vectors."""
+
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(cls, data: Array, axis: int) -> Channels:
+        """Those of one array, which holds values."""
+        others = tuple(k for k in range(data.ndim) if k != axis % data.ndim)
+        return cls(data.min(axis=others), data.max(axis=others))
+
+    def add(self, other: Channels) -> None:
+        """Widen by what another array held."""
+        self.low = np.minimum(self.low, other.low)
+        self.high = np.maximum(self.high, other.high)
+
+    def reach(self) -> Array:
+        """The largest magnitude in each channel."""
+        return np.maximum(-self.low, self.high)
 
 
 @dataclass
 class TensorRange:
-    """Extremes and histogram of everything a tensor has held."""
+    """Extremes and histogram of everything a tensor has held.
+
+    `zeros` counts the values that were exactly zero, which every quantizer here keeps as they are.
+    `channels` holds extremes by axis, for the axes that were asked for.
+    """
 
     low: float = float("inf")
     high: float = float("-inf")
     bound: float = 0.0
     counts: Array = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    zeros: int = 0
+    channels: dict[int, Channels] = field(default_factory=dict)
 
-    def add(self, data: Array) -> None:
-        """Take in one more array of values, which must be finite."""
+    def add(self, data: Array, axes: tuple[int, ...] = ()) -> None:
+        """Take in one more array of values, which must be finite; `axes` are those of channels."""
         if data.size == 0:
             return
         self.low = min(self.low, float(data.min()))
         self.high = max(self.high, float(data.max()))
         self._widen(max(-self.low, self.high))
+        self._count(np.asarray(data, np.float32).reshape(-1))
+        for axis in axes:
+            if not -data.ndim <= axis < data.ndim:
+                continue
+            found = Channels.of(data, axis)
+            self.channels.setdefault(axis, found).add(found)
+
+    def _count(self, data: Array) -> None:
+        """Add to the bins, a slab that fits the cache at a time."""
         if self.bound == 0.0:
+            self.zeros += data.size
             self.counts[BINS // 2] += data.size
             return
-        scaled = data.ravel().astype(np.float32) * np.float32(BINS / 2 / self.bound)
-        bins = np.clip(scaled + np.float32(BINS / 2), 0, BINS - 1).astype(np.int16)
-        self.counts += np.bincount(bins, minlength=BINS)
+        scale = np.float32(BINS / 2 / self.bound)
+        for start in range(0, data.size, _SLAB):
+            part = data[start : start + _SLAB]
+            self.zeros += int(np.count_nonzero(part == 0))
+            # From int32 on to the type that bincount takes: straight from float is far slower.
+            bins = (part * scale + np.float32(BINS / 2)).astype(np.int32).astype(np.intp)
+            found = np.bincount(bins, minlength=BINS + 1)
+            self.counts += found[:BINS]
+            self.counts[-1] += found[BINS]
 
     def _widen(self, needed: float) -> None:
-        if self.bound == 0.0:
+        if self.bound == 0.0 and needed > 0.0:
             # The first values that are not zero set the unit; zeros lie in the middle of any.
-            self.bound = needed
+            self.bound = max(needed, _SMALLEST)
         while self.bound < needed:
             kept = self.counts.reshape(-1, 2).sum(axis=1)
             self.counts = np.zeros(BINS, np.int64)
@@ -52,7 +101,7 @@ class TensorRange:
     def percentile(self, percent: float) -> tuple[float, float]:
         """The range that leaves out (100 - percent)/2 % of the values on either side.
 
-        Exact to one bin (2 * bound / 2048); never wider than the extremes.
+        Exact to one bin (2 * bound / 4096); never wider than the extremes.
         """
         total = self.counts.sum()
         tail = total * (100.0 - percent) / 200.0

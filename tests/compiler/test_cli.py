@@ -271,9 +271,10 @@ def test_a_reader_that_went_away_is_no_error(broken, capsys) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_cancelled_build_leaves_nothing_behind(data, number, code) -> None:
     script = f"""
-import os, sys
+import os, signal, sys
 from mcompile import claim, cli, pipeline
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 def build(source, options, finish, watch):
     with claim.claim(Path(options.out) / "net-cpu-server-fp32") as folder:
         (folder / "model.onnx").write_text("half")

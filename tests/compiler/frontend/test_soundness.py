@@ -104,7 +104,8 @@ def test_an_input_or_output_without_a_type_is_named(kind):
     made = model()
     port = getattr(made.graph, kind)[0]
     port.type.tensor_type.ClearField("shape")
-    refused(made, f"the {kind} {port.name} has no rank")
+    if kind == "input":  # that of an output is inferred
+        refused(made, f"the {kind} {port.name} has no rank")
     port.type.tensor_type.elem_type = 0
     refused(made, f"the {kind} {port.name} has no element type")
     port.ClearField("type")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mcompile import graph
-from mcompile.quantize import TensorRange, observe, plan
+from mcompile.errors import UsageError
+from mcompile.quantize import TensorRange, insert, observe, plan
 from mcompile.types import Scheme
 
 from .nets import SCHEME, residual, samples
@@ -129,3 +130,42 @@ def test_an_empty_range_still_has_a_scale():
         {"w": np.eye(4, dtype=np.float32)},
     )
     assert plan(program, {"x": held}, Scheme("uint8", "int8")).tensors["x"].scale > 0
+
+
+@pytest.mark.parametrize("name", ["y", "head"])
+def test_a_named_node_stays_float(observed, name):
+    program, ranges = observed
+    list(program.graph.graph)[-1].name = "head"
+    found = plan(program, ranges, SCHEME, keep_float=[name])
+    assert found.left_float == {"y": "kept float by request"}
+    assert "w4" not in found.tensors
+
+
+def test_a_named_activation_keeps_the_layer_float_that_absorbs_it(observed):
+    assert plan(*observed, SCHEME, keep_float=["c"]).left_float == {"c0": "kept float by request"}
+
+
+def test_a_named_residual_stays_float(observed):
+    found = plan(*observed, SCHEME, keep_float=["s"])
+    assert found.left_float == {"s": "kept float by request"}
+    written = insert(observed[0], found, SCHEME)
+    add = next(n for n in written.graph.graph if n.op_type == "Add")
+    assert add.outputs[0].name == "s"
+
+
+def test_a_node_that_is_not_there_is_refused_with_the_nearest(observed):
+    program, ranges = observed
+    next(iter(program.graph.graph)).name = "backbone.conv_1"
+    with pytest.raises(UsageError) as caught:
+        plan(program, ranges, SCHEME, keep_float=["backbone.conv1"])
+    assert caught.value.where == "--keep-float"
+    assert "backbone.conv_1" in caught.value.fix
+
+
+def test_of_a_hundred_far_names_none_is_listed():
+    body = "\n".join(f"a_long_name_{k + 1} = Relu(a_long_name_{k})" for k in range(40))
+    text = f"net (float[1,4] a_long_name_0) => (float[1,4] a_long_name_40) {{ {body} }}"
+    program, ranges = one_conv(text, {})
+    with pytest.raises(UsageError) as caught:
+        plan(program, ranges, SCHEME, keep_float=["qqq"])
+    assert "mcompile optimize" in caught.value.fix

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mcompile.quantize.ranges import BINS, TensorRange
+from mcompile.quantize.ranges import BINS, Channels, TensorRange
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 PIECES = st.lists(
@@ -64,3 +64,61 @@ def test_zeros_first_do_not_fix_the_bound():
     found.add(np.array([0.5], np.float32))
     assert found.counts.sum() == 11
     assert found.percentile(100.0) == (0.0, 0.5)
+
+
+def test_exact_zeros_are_counted_of_either_sign_and_before_anything_else():
+    found = TensorRange()
+    found.add(np.zeros(10, np.float32))
+    found.add(np.array([0.0, -0.0, 1e-20, 3.0], np.float32))
+    assert found.zeros == 12
+    assert found.counts.sum() == 14
+
+
+@given(st.lists(hnp.arrays(np.float32, (2, 3, 4), elements=FLOATS), min_size=1, max_size=4))
+@settings(deadline=None, derandomize=True, max_examples=30)
+def test_channels_keep_their_own_extremes_on_any_axis(pieces):
+    found = TensorRange()
+    for piece in pieces:
+        found.add(piece, (1, -1))
+    everything = np.concatenate(pieces)
+    np.testing.assert_array_equal(found.channels[1].low, everything.min(axis=(0, 2)))
+    np.testing.assert_array_equal(found.channels[1].high, everything.max(axis=(0, 2)))
+    np.testing.assert_array_equal(found.channels[-1].low, everything.min(axis=(0, 1)))
+    np.testing.assert_array_equal(found.channels[-1].high, everything.max(axis=(0, 1)))
+
+
+def test_an_axis_that_the_tensor_lacks_is_passed_over():
+    found = TensorRange()
+    found.add(np.ones(3, np.float32), (1, -1))
+    assert [*found.channels] == [-1]
+
+
+def test_the_reach_of_a_channel_is_its_largest_magnitude():
+    held = Channels(np.array([-3.0, 1.0], np.float32), np.array([2.0, 4.0], np.float32))
+    np.testing.assert_array_equal(held.reach(), [3.0, 4.0])
+
+
+def test_an_empty_array_changes_nothing():
+    found = TensorRange()
+    found.add(np.zeros((0, 3), np.float32), (1,))
+    assert (found.low, found.counts.sum(), found.channels) == (float("inf"), 0, {})
+
+
+def test_values_below_any_scale_do_not_break_the_bins():
+    found = TensorRange()
+    found.add(np.array([-1e-44, 1e-44, 1e-40], np.float32))
+    assert found.counts.sum() == 3
+    found.add(np.array([3e38, -3e38], np.float32))
+    assert found.counts.sum() == 5
+    assert found.counts[BINS // 2 - 1 : BINS // 2 + 1].sum() == 3
+
+
+def test_a_large_array_is_counted_like_its_slabs():
+    data = np.random.default_rng(2).standard_normal(100_001).astype(np.float32)
+    whole, pieces = TensorRange(), TensorRange()
+    whole.add(data)
+    pieces.add(data[:1] * 0 + np.abs(data).max())
+    pieces.add(data)
+    pieces.counts[-1] -= 1
+    np.testing.assert_array_equal(whole.counts, pieces.counts)
+    assert whole.counts.sum() == data.size

@@ -1,0 +1,60 @@
+"""Who takes part: ours for two machines, and every setting of the vendors that is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+FLOAT = "float"
+OURS = {"vnni": "mcompile vnni", "avx2": "mcompile avx2"}
+"""By instruction set, what ours is called when it is built for it."""
+DEFAULT = "ort u8s8 minmax"
+"""What the cost of ours is held against."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A setting of a tool. `tool` is the file of this folder that knows it."""
+
+    name: str
+    tool: str
+    options: dict[str, Any] = field(default_factory=dict)
+    file: str = "model.onnx"
+
+
+def entrants() -> list[Entrant]:
+    """All of them, ours first."""
+    return [*_ours(), *_onnxruntime(), *_nncf()]
+
+
+def _ours() -> Iterator[Entrant]:
+    targets = {"vnni": "cpu-server-vnni", "avx2": "cpu-server"}
+    for isa, name in OURS.items():
+        yield Entrant(name, "ours", {"target": targets[isa]})
+
+
+def _onnxruntime() -> Iterator[Entrant]:
+    """The grid; U8U8 too, which ONNX Runtime's documentation names for CPUs that saturate."""
+    methods = ("MinMax", "Entropy", "Percentile")
+    grid = product(("u8s8", "s8s8"), methods, (False, True), (False, True))
+    both = [*grid, *(("u8u8", "MinMax", channel, False) for channel in (False, True))]
+    for types, method, channel, reduced in both:
+        words = ["ort", types, method.lower(), "channel" * channel, "reduced" * reduced]
+        options = {"types": types, "method": method, "channel": channel, "reduced": reduced}
+        yield Entrant(" ".join(filter(None, words)), "ort_static", options)
+
+
+def _nncf() -> Iterator[Entrant]:
+    settings: dict[str, dict[str, str]] = {
+        "default": {},
+        "mixed": {"preset": "MIXED"},
+        "overflow on": {"overflow": "ENABLE"},
+        "overflow off": {"overflow": "DISABLE"},
+        "mixed overflow on": {"preset": "MIXED", "overflow": "ENABLE"},
+        "transformer": {"type": "TRANSFORMER"},
+    }
+    for form, file in (("onnx", "model.onnx"), ("ir", "model.xml")):
+        for name, options in settings.items():
+            yield Entrant(f"nncf {form} {name}", "nncf_ptq", options | {"form": form}, file)
