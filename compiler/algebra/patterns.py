@@ -50,6 +50,17 @@ def read_by(node: ir.Node, between: ir.Value) -> str:
     return "" if inside else f"{between.name} is computed outside of this branch"
 
 
+def stand_in(new: ir.Node, last: ir.Node) -> None:
+    """Put a new node of one output in the place, under the name, and with the type of the last."""
+    old, home, output = last.outputs[0], graph.owner(last), new.outputs[0]
+    home.insert_before(last, new)
+    output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
+    output.name = graph.fresh(home, graph.name_of(old))
+    if not old.is_graph_output():
+        old.name, output.name = output.name, old.name
+    graph.replace(old, output)
+
+
 def widened(nodes: Iterable[ir.Node], source: ir.Value) -> str:
     """Which constant might add dimensions to the source, in words; empty when none."""
     rank = len(source.shape) if source.shape is not None else 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.algebra.patterns import made, read_by, scalar
+from mcompile.algebra.patterns import made, read_by, scalar, stand_in
 from mcompile.rules import Phase, Rule, Skip
 
 
@@ -43,15 +43,8 @@ class FoldReciprocal(Rule[Quotient]):
         return None
 
     def rewrite(self, found: Quotient) -> None:
-        old, home = found.product.outputs[0], graph.owner(found.product)
         new = ir.Node("", "Div", [found.above, found.root], name=found.product.name)
-        home.insert_before(found.product, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, graph.name_of(old))
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.product)
 
 
 def _root(inverse: ir.Value | None) -> ir.Value | None:

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from mcompile import graph
 from mcompile.algebra import terms
-from mcompile.algebra.patterns import made, read_by
+from mcompile.algebra.patterns import made, read_by, stand_in
 from mcompile.rules import Phase, Rule, Skip
 
 _ONE: terms.Term = 1
@@ -48,16 +48,9 @@ class FoldRegroupedTranspose(Rule[Regrouped]):
         return Skip(reason) if reason else Regrouped(node, source, order)
 
     def rewrite(self, found: Regrouped) -> None:
-        old, home = found.last.outputs[0], graph.owner(found.last)
         perm = ir.AttrInt64s("perm", found.order)
         new = ir.Node("", "Transpose", [found.source], [perm], name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, graph.name_of(old))
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
 
 def _in_a_row(last: ir.Node, source: ir.Value) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.algebra.patterns import scalar, seen, widened
+from mcompile.algebra.patterns import scalar, seen, stand_in, widened
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 20
@@ -65,17 +65,9 @@ class FuseGelu(Rule[Spelled]):
         return None
 
     def rewrite(self, found: Spelled) -> None:
-        old = found.last.outputs[0]
-        home = graph.owner(found.last)
         kind = ir.AttrString("approximate", found.approximate)
         new = ir.Node("", "Gelu", [found.source], [kind], name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, graph.name_of(old))
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
     def _judged(self, found: Spelled, inner: list[ir.Node]) -> Spelled | Skip:
         if reason := seen(inner, found.last) or widened([*inner, found.last], found.source):

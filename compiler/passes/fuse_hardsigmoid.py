@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.algebra.patterns import scalar
+from mcompile.algebra.patterns import scalar, stand_in
 from mcompile.rules import Phase, Rule, Skip
 
 TOLERANCE = {ir.DataType.FLOAT16: 1e-3, ir.DataType.FLOAT: 1e-4, ir.DataType.DOUBLE: 1e-4}
@@ -43,17 +43,9 @@ class FuseHardsigmoid(Rule[Line]):
         return None
 
     def rewrite(self, found: Line) -> None:
-        old = found.last.outputs[0]
-        home = graph.owner(found.last)
         line = [ir.AttrFloat32("alpha", 1 / 6), ir.AttrFloat32("beta", 0.5)]
         new = ir.Node("", "HardSigmoid", [found.source], line, name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, graph.name_of(old))
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
 
 def _made(value: ir.Value | None, op: str) -> Iterator[ir.Node]:

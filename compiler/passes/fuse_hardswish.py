@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mcompile import graph
-from mcompile.algebra.patterns import made, scalar, seen, widened
+from mcompile.algebra.patterns import made, scalar, seen, stand_in, widened
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 14
@@ -56,16 +55,8 @@ class FuseHardswish(Rule[Swish]):
         return None
 
     def rewrite(self, found: Swish) -> None:
-        old = found.last.outputs[0]
-        home = graph.owner(found.last)
         new = ir.Node("", "HardSwish", [found.source], name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, graph.name_of(old))
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
     def _hindered(self, inner: list[ir.Node], last: ir.Node, source: ir.Value) -> str:
         """What speaks against it, in words; empty when nothing does."""

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.algebra.patterns import made
+from mcompile.algebra.patterns import made, stand_in
 from mcompile.rules import Phase, Rule, Skip
 
 
@@ -61,13 +61,7 @@ class FuseInstanceNorm(Rule[Channelwise]):
         inputs = [found.norm.inputs[0], scale, bias]
         settings = [ir.AttrFloat32("epsilon", epsilon)]
         new = ir.Node("", "InstanceNormalization", inputs, settings, name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, stem)
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
 
 def _norm_above(node: ir.Node) -> tuple[ir.Node | None, ir.Node | None]:

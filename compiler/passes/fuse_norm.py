@@ -22,7 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.algebra.patterns import made, seen
+from mcompile.algebra.patterns import made, seen, stand_in
 from mcompile.rules import Phase, Rule, Skip
 
 SINCE = {"LayerNormalization": 17, "RMSNormalization": 23}
@@ -57,18 +57,12 @@ class FuseNorm(Rule[Normed]):
 
     def rewrite(self, found: Normed) -> None:
         old = found.last.outputs[0]
-        home, stem = graph.owner(found.last), graph.name_of(old)
+        stem = graph.name_of(old)
         given = [found.scale] if found.bias is None else [found.scale, found.bias]
         inputs = [found.source, *(_whole(found, v, stem) for v in given)]
         settings = (ir.AttrFloat32("epsilon", found.epsilon), ir.AttrInt64("axis", -found.axes))
         new = ir.Node("", found.op, inputs, settings, name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, stem)
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
     def _refused(self, found: Normed) -> str:
         """What speaks against the op, in words; empty when nothing does."""

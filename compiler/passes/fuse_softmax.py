@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.algebra.patterns import made, seen
+from mcompile.algebra.patterns import made, seen, stand_in
 from mcompile.rules import Phase, Rule, Skip
 
 FIRST_OPSET = 13
@@ -46,17 +46,9 @@ class FuseSoftmax(Rule[Shares]):
         return found
 
     def rewrite(self, found: Shares) -> None:
-        old = found.last.outputs[0]
-        home = graph.owner(found.last)
         axis = ir.AttrInt64("axis", found.axis)
         new = ir.Node("", "Softmax", [found.source], [axis], name=found.last.name)
-        home.insert_before(found.last, new)
-        output = new.outputs[0]
-        output.type, output.shape = old.type, old.shape.copy() if old.shape else old.shape
-        output.name = graph.fresh(home, graph.name_of(old))
-        if not old.is_graph_output():
-            old.name, output.name = output.name, old.name
-        graph.replace(old, output)
+        stand_in(new, found.last)
 
 
 def _softmax(last: ir.Node) -> Shares | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from mcompile import graph
-from mcompile.algebra.patterns import filled, made, read_by, scalar, seen, widened
+from mcompile.algebra.patterns import filled, made, read_by, scalar, seen, stand_in, widened
 
 TEXT = """<ir_version: 8, opset_import: ["": 17, "com.microsoft": 1]>
 g (float[2,3] x, bool p) => (float[2,3] y, float[2,3] r, float[2,3] z) {
@@ -97,3 +98,17 @@ def test_a_fill_is_known_whatever_its_size(text, ones, zeros):
 
 def test_nothing_is_no_fill():
     assert not filled(None, 0)
+
+
+@pytest.mark.parametrize("inner", [True, False])
+def test_a_new_node_stands_under_the_name_of_the_last(inner):
+    text = "b = Relu(x) y = Neg(b)" if inner else "y = Relu(x)"
+    head = '<ir_version: 8, opset_import: ["": 17]>'
+    program = graph.parse(f"{head} g (float[2] x) => (float[2] y) {{ {text} }}")
+    last = next(n for n in program.graph.graph if n.op_type == "Relu")
+    name = last.outputs[0].name
+    stand_in(ir.node("Abs", [last.inputs[0]], name="new"), last)
+    made_now = next(n for n in program.graph.graph if n.op_type == "Abs")
+    assert made_now.outputs[0].name == name
+    assert graph.is_dead(last)
+    assert [v.name for v in program.graph.graph.outputs] == ["y"]
