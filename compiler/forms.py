@@ -68,7 +68,12 @@ def forms_of(
         with journal.stage("quantized") as entry:
             spent = journal.stages[-1].seconds
             kept = given.keep_float
-            recipe = Recipe(program, ranges, scheme, given.percentile, kept, request.threads)
+            clips = (
+                {n: r.percentile(given.percentile) for n, r in ranges.items()}
+                if given.percentile
+                else {}
+            )
+            recipe = Recipe(program, ranges, scheme, clips, kept, request.threads)
             written, found, how = _integers(request, recipe, calibration, spent)
             made[Precision.INT8] = (written, found)
             entry.summary = f"{_counted(request, program, found)}{how}"
@@ -107,7 +112,7 @@ def _integers(
     chosen = select(recipe, fitted, judge, floor, lambda: time.monotonic() > end)
     before, after = chosen.tried[0].score.sqnr_db, chosen.best.score.sqnr_db
     gained = f"   {before:.1f} -> {after:.1f} dB: {chosen.best.how}" if chosen.taken else ""
-    return recipe.written(chosen.plan, chosen.shifts), chosen.plan, gained
+    return recipe.written(chosen.plan), chosen.plan, gained
 
 
 def spread(samples: Samples, count: int) -> list[Sample]:

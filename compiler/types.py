@@ -98,10 +98,16 @@ class QParams:
 
 @dataclass(frozen=True)
 class QuantPlan:
-    """Which tensors become integers and how, and for every one left float, why."""
+    """Which tensors become integers and how, and for every one left float, why.
+
+    `shifts` is what is added to the bias that goes into the value of that name, per channel.
+    `codes` are the integers of weights that are not simply the nearest ones, by the weight's name.
+    """
 
     tensors: Mapping[str, QParams]
     left_float: Mapping[str, str]
+    shifts: Mapping[str, Array] = field(default_factory=dict)
+    codes: Mapping[str, Array] = field(default_factory=dict)
 
 
 class Precision(str, Enum):

@@ -7,7 +7,6 @@ b  ->  DequantizeLinear(round(b / (s_x * s_w)))   stored as int32
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -35,14 +34,12 @@ _PER_AXIS = 13  # the operator set from which on DequantizeLinear has an axis
 Stored = dict[str, list[ir.Value]]
 
 
-def insert(
-    source: Program, plan: QuantPlan, scheme: Scheme, shifts: Mapping[str, Array] | None = None
-) -> Program:
+def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
     """A copy of the program with the plan's Q/DQ pairs; the source is left as it was.
 
     A value that an integer kernel makes is read in its dequantized form by everyone. Any other is
     read so by integer nodes only: a residual beside a linear layer keeps its full precision.
-    `shifts` are added to the biases before these become integers, as `corrections` gives them.
+    The plan's shifts are added to the biases before these become integers.
     Codes of large weights are computed when they are written, not held.
     """
     target = clone(source)
@@ -51,7 +48,7 @@ def insert(
     made = {handed_on(n, scheme) for n in integers if n.op_type not in _open(scheme)}
     held = [v for v in values(graph) if name_of(v) in plan.tensors and v.const_value is None]
     with naming(target.graph):
-        move(graph, shifts or {})
+        move(graph, plan.shifts)
         stored: Stored = {}
         for node in integers:
             if node.op_type in scheme.weighted:
@@ -113,7 +110,9 @@ def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan, stored: Stor
     name, tensor = name_of(weight), weight.const_value
     params = plan.tensors[name]
     if name not in stored:
-        codes = ir.LazyTensor(partial(_encoded, tensor, params), ir.DataType.INT8, sizes(tensor))
+        chosen = plan.codes.get(name)
+        encoded = partial(_encoded, tensor, params, chosen)
+        codes = ir.LazyTensor(encoded, ir.DataType.INT8, sizes(tensor))
         stored[name] = _store(graph, name, codes, params)
     node.replace_input_with(1, _read(graph, name, stored[name], params))
     reals = array(bias)
@@ -123,8 +122,8 @@ def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan, stored: Stor
         node.replace_input_with(2, _read(graph, name_of(bias), kept, parts))
 
 
-def _encoded(tensor: ir.TensorProtocol, params: QParams) -> ir.TensorProtocol:
-    return ir.tensor(encode(tensor.numpy(), params))
+def _encoded(tensor: ir.TensorProtocol, params: QParams, chosen: Array | None) -> ir.TensorProtocol:
+    return ir.tensor(encode(tensor.numpy(), params) if chosen is None else chosen)
 
 
 def _bias(bias: Array, data: QParams, weight: QParams) -> tuple[Array, QParams]:

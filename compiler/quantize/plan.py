@@ -8,7 +8,7 @@ someone who reads it is one: the largest such set, found by striking out until n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from mcompile.errors import UsageError
 from mcompile.graph import array, is_constant, name_of, sole_user
-from mcompile.quantize.ranges import Ranges, TensorRange
+from mcompile.quantize.ranges import Ranges
 from mcompile.quantize.weights import scales
 from mcompile.types import Program, QParams, QuantPlan, Scheme
 from mcompile.wording import nearest
@@ -29,21 +29,23 @@ def plan(
     program: Program,
     ranges: Ranges,
     scheme: Scheme,
-    percentile: float | None = None,
+    clips: Mapping[str, tuple[float, float]] | None = None,
     keep_float: Collection[str] = (),
 ) -> QuantPlan:
     """Choose a scale and zero point for every tensor the runtime will hold as integers.
 
     Tensors that leave the graph stay float. A tensor without a range is left out, and with it
-    every op that would need it; `QuantPlan.left_float` says which and why. `percentile` clips
-    ranges to that share of the values instead of their extremes. `keep_float` names nodes, or
+    every op that would need it; `QuantPlan.left_float` says which and why. `clips` are the ends
+    of the tensors whose integers are not to reach their extremes. `keep_float` names nodes, or
     values that they make, which stay float whatever they are; `UsageError` where there is none.
     """
     kept = _named(program.graph.graph, keep_float)
     placed = _Placement(scheme, ranges, kept).over(program.graph.graph)
     tensors: dict[str, QParams] = {}
     for value in placed.values:
-        tensors[name_of(value)] = _activation(ranges[name_of(value)], scheme, percentile)
+        held = ranges[name_of(value)]
+        ends = (clips or {}).get(name_of(value), (held.low, held.high))
+        tensors[name_of(value)] = _activation(ends, scheme)
     _share_scales(placed.carried, scheme, tensors)
     for node in placed.weighted:
         weight = array(node.inputs[1])
@@ -181,10 +183,9 @@ def is_plain_gemm(node: ir.Node) -> bool:
     )
 
 
-def _activation(found: TensorRange, scheme: Scheme, percentile: float | None) -> QParams:
+def _activation(ends: tuple[float, float], scheme: Scheme) -> QParams:
     """Scale and zero point so that zero is exact: padding and ReLU rely on it."""
-    low, high = (found.low, found.high) if percentile is None else found.percentile(percentile)
-    low, high = min(low, 0.0), max(high, 0.0)
+    low, high = min(ends[0], 0.0), max(ends[1], 0.0)
     bottom, top = _LEVELS[scheme.activations]
     if scheme.symmetric_activations:
         reach = max(-low, high)

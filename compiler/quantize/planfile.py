@@ -18,7 +18,7 @@ same in every channel is written once. Where biases were corrected there is a th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -60,26 +60,19 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     bias_shifts: dict[str, list[float]] = {}
 
 
-Shifts = Mapping[str, Array]
-"""What is added to biases, float32, by the name of the value that they go into."""
-
-
-def dump(plan: QuantPlan, shifts: Shifts | None = None) -> bytes:
-    """The plan as UTF-8 text, and what it adds to biases; equal plans are equal bytes."""
+def dump(plan: QuantPlan) -> bytes:
+    """The plan as UTF-8 text; equal plans are equal bytes."""
     tensors = (_line(name, _entry(plan.tensors[name])) for name in sorted(plan.tensors))
     left = (_line(name, plan.left_float[name]) for name in sorted(plan.left_float))
     parts = [b'"schema": %d' % SCHEMA, _table("tensors", tensors), _table("left_float", left)]
-    if shifts:
-        moved = {name: [_short(d) for d in np.asarray(s)] for name, s in shifts.items()}
+    if plan.shifts:
+        moved = {name: [_short(d) for d in np.asarray(s)] for name, s in plan.shifts.items()}
         parts.append(_table("bias_shifts", (_line(n, moved[n]) for n in sorted(moved))))
     return b"{\n" + b",\n".join(parts) + b"\n}\n"
 
 
-def read(path: Path, program: Program) -> tuple[QuantPlan, Shifts]:
-    """The plan in the file, and what it adds to biases, both of which fit the program.
-
-    Raises `UsageError` where they do not.
-    """
+def read(path: Path, program: Program) -> QuantPlan:
+    """The plan in the file, which fits the program; raises `UsageError` where it does not."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -88,41 +81,39 @@ def read(path: Path, program: Program) -> tuple[QuantPlan, Shifts]:
             where=f"{path}: {error.strerror}",
             fix="name the plan.json of a build",
         ) from error
-    found, shifts = load(data, str(path)), load_shifts(data, str(path))
-    demand(found, program, str(path), shifts)
-    return found, shifts
+    found = load(data, str(path))
+    demand(found, program, str(path))
+    return found
 
 
 def load(data: bytes, source: str = "the plan") -> QuantPlan:
     """The plan behind the text; raises `UsageError`, naming `source`, where it is none."""
     held = _document(data, source)
     made = {name: _params(name, entry, source) for name, entry in held.tensors.items()}
-    return QuantPlan(made, held.left_float)
+    return QuantPlan(made, held.left_float, _shifts(held, source))
 
 
-def load_shifts(data: bytes, source: str = "the plan") -> Shifts:
-    """What the same text adds to biases; raises `UsageError` as `load` does."""
-    held = _document(data, source).bias_shifts
+def _shifts(held: _Document, source: str) -> dict[str, Array]:
     with np.errstate(over="ignore"):
-        made = {name: np.asarray(numbers).astype(np.float32) for name, numbers in held.items()}
+        made = {
+            n: np.asarray(numbers).astype(np.float32) for n, numbers in held.bias_shifts.items()
+        }
     for name, shift in made.items():
         if not np.isfinite(shift).all():
             raise _refusal(f"what is added to {name} is not finite", source)
     return made
 
 
-def demand(
-    plan: QuantPlan, program: Program, source: str = "the plan", shifts: Shifts | None = None
-) -> None:
+def demand(plan: QuantPlan, program: Program, source: str = "the plan") -> None:
     """Return when the plan speaks of tensors of this program alone, and fits their shapes.
 
     Raises `UsageError` with the nearest name for a tensor that the program does not have.
     """
     known = {name_of(v): v for v in values(program.graph.graph) if v.name}
-    for name in (*plan.tensors, *plan.left_float, *(shifts or {})):
+    for name in (*plan.tensors, *plan.left_float, *plan.shifts):
         if name not in known:
             raise _no_tensor(name, known, program, source)
-    for name, shift in (shifts or {}).items():
+    for name, shift in plan.shifts.items():
         _demand_shift(known[name], shift, source)
     for name, params in plan.tensors.items():
         shape = known[name].shape

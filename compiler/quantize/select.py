@@ -9,14 +9,14 @@ more float layers may be the worse one. Biases are corrected once the float laye
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mcompile.quantize.alone import noise_alone
 from mcompile.quantize.correct import corrections
 from mcompile.quantize.insert import insert
 from mcompile.quantize.plan import plan
 from mcompile.quantize.ranges import Ranges
-from mcompile.types import Array, Feeds, Program, QuantPlan, Scheme
+from mcompile.types import Feeds, Program, QuantPlan, Scheme
 
 COUNTS = (2, 4, 8, 12)
 _RANKED = 5
@@ -45,13 +45,12 @@ class Tried:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The plan that was kept, what it adds to biases, and every file that was measured for it.
+    """The plan that was kept, and every file that was measured for it.
 
     `taken` is the place of the kept file among them; the first is the plain one.
     """
 
     plan: QuantPlan
-    shifts: Mapping[str, Array]
     tried: tuple[Tried, ...]
     taken: int = 0
 
@@ -68,18 +67,18 @@ class Recipe:
     program: Program
     ranges: Ranges
     scheme: Scheme
-    percentile: float | None = None
+    clips: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     keep_float: Collection[str] = ()
     threads: int | None = None
 
     def plan(self, kept: Collection[str] = ()) -> QuantPlan:
         """The plan in which those layers stay float too."""
         names = (*self.keep_float, *kept)
-        return plan(self.program, self.ranges, self.scheme, self.percentile, names)
+        return plan(self.program, self.ranges, self.scheme, self.clips, names)
 
-    def written(self, found: QuantPlan, shifts: Mapping[str, Array] | None = None) -> Program:
+    def written(self, found: QuantPlan) -> Program:
         """The program with the plan's Q/DQ pairs."""
-        return insert(self.program, found, self.scheme, shifts)
+        return insert(self.program, found, self.scheme)
 
 
 def select(
@@ -125,11 +124,12 @@ def _corrected(
     """The plan, with corrected biases where that measures better."""
     shifts = corrections(recipe.program, found, recipe.scheme, feeds, threads=recipe.threads)
     if not shifts:
-        return Chosen(found, {}, (Tried(how, (), judge([recipe.written(found)])[0]),))
-    one, other = judge([recipe.written(found), recipe.written(found, shifts)])
+        return Chosen(found, (Tried(how, (), judge([recipe.written(found)])[0]),))
+    moved = replace(found, shifts=shifts)
+    one, other = judge([recipe.written(found), recipe.written(moved)])
     tried = (Tried(how, (), one), Tried(f"{how}, biases corrected", (), other))
     better = other.sqnr_db > one.sqnr_db
-    return Chosen(found, shifts if better else {}, tried, int(better))
+    return Chosen(moved if better else found, tried, int(better))
 
 
 def _search(

@@ -39,7 +39,10 @@ def test_the_mean_error_of_a_layer_is_gone_on_the_samples_it_was_taken_from(coar
     program, found = coarse
     feeds = fed(program, 64)
     shifts = corrections(program, found, SCHEME, feeds)
-    before, after = insert(program, found, SCHEME), insert(program, found, SCHEME, shifts)
+    before, after = (
+        insert(program, found, SCHEME),
+        insert(program, replace(found, shifts=shifts), SCHEME),
+    )
     was = np.abs(error(program, before, "c0", feeds).mean(axis=(0, 2, 3))).max()
     left = np.abs(error(program, after, "c0", feeds).mean(axis=(0, 2, 3))).max()
     assert left < 0.1 * was
@@ -49,7 +52,10 @@ def test_other_samples_are_nearer_too(coarse):
     program, found = coarse
     shifts = corrections(program, found, SCHEME, fed(program))
     held_out = fed(program, 16, seed=9)
-    before, after = insert(program, found, SCHEME), insert(program, found, SCHEME, shifts)
+    before, after = (
+        insert(program, found, SCHEME),
+        insert(program, replace(found, shifts=shifts), SCHEME),
+    )
     was, now = (float((error(program, p, "y", held_out) ** 2).sum()) for p in (before, after))
     assert now < 0.8 * was
 
@@ -61,7 +67,7 @@ def test_each_layer_sees_the_corrected_ones_before_it(coarse):
     shifts = corrections(program, found, SCHEME, feeds)
     done = {}
     for name, shift in shifts.items():
-        so_far = insert(program, found, SCHEME, done)
+        so_far = insert(program, replace(found, shifts=done), SCHEME)
         wrong = error(program, so_far, name, feeds)
         means = wrong.mean(axis=(2, 3)) if wrong.ndim == 4 else wrong
         mean = means.mean(axis=0)

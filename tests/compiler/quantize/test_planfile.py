@@ -1,6 +1,7 @@
 """The plan as text: what comes back, what a person reads, what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,9 +158,9 @@ def test_a_file_is_read_and_held_against_the_program(tmp_path):
     program, found = made()
     path = tmp_path / "plan.json"
     path.write_bytes(dump(found))
-    back, shifts = read(path, program)
+    back = read(path, program)
     assert same(back, found)
-    assert shifts == {}
+    assert back.shifts == {}
     path.write_bytes(dump(found).replace(b'"w1"', b'"w9"'))
     with pytest.raises(UsageError, match="no tensor w9") as refused:
         read(path, program)
@@ -178,17 +179,19 @@ def test_what_was_added_to_biases_comes_back_exactly(tmp_path):
     rng = np.random.default_rng(0)
     shifts = {n: rng.standard_normal(k).astype(np.float32) for n, k in (("y", 10), ("a0", 8))}
     path = tmp_path / "plan.json"
-    path.write_bytes(dump(found, shifts))
-    back, moved = read(path, program)
+    with_shifts = replace(found, shifts=shifts)
+    path.write_bytes(dump(with_shifts))
+    back = read(path, program)
+    moved = back.shifts
     assert same(back, found)
     assert [*moved] == ["a0", "y"]
     for name, shift in shifts.items():
         assert (moved[name].dtype, moved[name].tobytes()) == (shift.dtype, shift.tobytes())
-    one, other = (insert(program, found, SCHEME, s) for s in (shifts, moved))
+    one, other = (insert(program, p, SCHEME) for p in (with_shifts, back))
     for name, value in one.graph.graph.initializers.items():
         twin = other.graph.graph.initializers[name]
         np.testing.assert_array_equal(value.const_value.numpy(), twin.const_value.numpy())
-    assert dump(found, moved) == dump(found, shifts) != dump(found)
+    assert dump(back) == dump(with_shifts) != dump(found)
 
 
 @pytest.mark.parametrize(

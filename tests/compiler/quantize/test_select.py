@@ -61,13 +61,13 @@ def test_a_plain_file_above_the_floor_is_all_that_is_tried(recipe):
     assert set(judge.seen) == {()}
     assert chosen.plan.left_float == {}
     assert chosen.best.how == "plain"
-    assert chosen.shifts == {}
+    assert chosen.plan.shifts == {}
 
 
 def test_biases_are_corrected_where_that_measures_better(recipe):
     scores = iter([Score(25.0, 1.0), Score(26.0, 1.0)])
     chosen = select(recipe, fed(recipe), lambda ps: [next(scores) for _ in ps], 20.0)
-    assert chosen.shifts
+    assert chosen.plan.shifts
     assert chosen.best.how == "plain, biases corrected"
 
 
