@@ -70,8 +70,19 @@ class Scheme:
     `weighted` ops take an integer weight from a constant; of these, `closed` ones run on integers
     only when their output is an integer too, and `absorbed` ops vanish into the one before them.
     `carried` ops compute on integers when their inputs and readers do; of these, `same_scale` ones
-    need one scale for input and output. `pair_saturates` says that two adjacent u8*s8 products
-    are summed in a saturating int16 (`vpmaddubsw`, x86 without VNNI).
+    need one scale for inputs and output. `read_only` ops are worth integers that they read, and
+    hand on float. `never` are ops that stay float. With `integer_only` there are no floats between
+    input and output: every op computes on integers, and `fixed` gives the scale and zero point
+    that the output of an op must have. `single` ops have one weight scale for all channels.
+
+    `pair_saturates` says that two adjacent u8*s8 products are summed in a saturating int16
+    (`vpmaddubsw`, x86 without VNNI). `bias` is the type of biases, "float32" where they stay real.
+    `requantize` is how a sum becomes a code: "float" multiplies by a float32 and rounds half to
+    even; "fixed" by a 31-bit fixed-point multiplier and a shift, and rounds half away from zero.
+
+    `least_channels`, `skips_vectors` and `one_branch` leave float what a runtime gains nothing
+    from: convolutions with fewer channels, products with one row or column, and the branch of a
+    residual sum that a weighted op makes.
     """
 
     activations: str
@@ -84,6 +95,16 @@ class Scheme:
     absorbed: frozenset[str] = frozenset({"Relu", "Clip"})
     carried: frozenset[str] = frozenset()
     same_scale: frozenset[str] = frozenset()
+    read_only: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+    integer_only: bool = False
+    fixed: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    single: frozenset[str] = frozenset()
+    bias: str = "int32"
+    requantize: str = "float"
+    least_channels: int = 0
+    skips_vectors: bool = False
+    one_branch: bool = False
 
 
 @dataclass(frozen=True)
