@@ -1,4 +1,4 @@
-"""ONNX Runtime on CPUs: float, half precision, integer Q/DQ, and dynamically quantized ONNX."""
+"""ONNX Runtime on CPUs: float, half precision, integer Q/DQ, dynamic and weight-only integers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import onnx_ir as ir
 import onnxruntime as ort
 
+from mcompile import nbits
 from mcompile.backend import Backend, Executor
 from mcompile.errors import CompileError, ContractError, LoweringError
 from mcompile.files import hashed
 from mcompile.graph import array, clone, constant, is_constant, name_of, opset, save
 from mcompile.profile import Target
 from mcompile.record import Layer
+from mcompile.schemes.onnxruntime import ONNXRUNTIME_ARM, ONNXRUNTIME_AVX2, ONNXRUNTIME_VNNI
 from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
 
 _FILE = "model.onnx"
@@ -36,6 +37,8 @@ _READS = {
     20: "1.17",
     21: "1.18",
 }
+# The release that first multiplies by such weights: 8 bits came with 1.22, on Arm with 1.23.
+_NBITS = {Precision.INT8_WEIGHTS: "1.23", Precision.INT4_WEIGHTS: "1.20"}
 
 
 class Onnxruntime(Backend):
@@ -44,25 +47,31 @@ class Onnxruntime(Backend):
     name: ClassVar[str] = "onnxruntime"
     title: ClassVar[str] = "ONNX Runtime (CPU)"
     precisions: ClassVar[frozenset[Precision]] = frozenset(
-        {Precision.FP32, Precision.FP16, Precision.INT8, Precision.INT8_DYNAMIC}
+        {
+            Precision.FP32,
+            Precision.FP16,
+            Precision.INT8,
+            Precision.INT8_DYNAMIC,
+            Precision.INT8_WEIGHTS,
+            Precision.INT4_WEIGHTS,
+        }
     )
-    scheme: ClassVar[Scheme] = Scheme(
-        activations="uint8",
-        weights="int8",
-        carried=frozenset({"Add", "AveragePool", "Concat", "GlobalAveragePool", "MaxPool"}),
-        same_scale=frozenset({"MaxPool"}),
-    )
+    scheme: ClassVar[Scheme] = ONNXRUNTIME_VNNI
 
     def scheme_on(self, target: Target) -> Scheme:
         """The same arithmetic, with the saturation that x86 without VNNI adds to it."""
+        if target.device.arch != "x86_64":
+            return ONNXRUNTIME_ARM
         exact = {"avx512_vnni", "avx_vnni", "amx_int8"} & set(target.device.isa)
-        return replace(self.scheme, pair_saturates=target.device.arch == "x86_64" and not exact)
+        return ONNXRUNTIME_VNNI if exact else ONNXRUNTIME_AVX2
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write `model.onnx` (and `model.onnx.data` above 128 MiB of weights) under `out`."""
         built = clone(program)
         if target.precision is Precision.INT8:
             _widen_biases(built)
+        if target.precision in _NBITS:
+            nbits.fuse(built)
         cap = target.runtime.max_ir_version or _IR_VERSION
         built.graph.ir_version = min(built.graph.ir_version or cap, cap)
         save(built, out / _FILE)
@@ -105,7 +114,8 @@ def _contract(target: Target, opset_used: int) -> Contract:
     known = [version for newest, version in _READS.items() if newest >= opset_used]
     oldest = known[0] if known else ".".join(ort.__version__.split(".")[:2])
     device = target.device
-    versions = ",".join(filter(None, (target.runtime.versions, f">={oldest}")))
+    kernels = f">={_NBITS[target.precision]}" if target.precision in _NBITS else ""
+    versions = ",".join(filter(None, (target.runtime.versions, f">={oldest}", kernels)))
     return Contract("onnxruntime", versions, device.arch, device.isa, opset_used)
 
 

@@ -32,7 +32,7 @@ from zoo.results import Results
 
 _CACHE = Path.home() / ".cache" / "mcompile-quantization"
 _TRAINED = ("digits", "r_net", "p_net", "o_net", "efficientnet_lite0", "residual", "mobile_v3",
-            "vision_transformer", "basic_pitch", "silero_vad")  # fmt: skip
+            "vision_transformer", "basic_pitch", "silero_vad", "resnet50_sized")  # fmt: skip
 _VNNI = {"avx512_vnni", "avx_vnni"}
 
 

@@ -50,7 +50,10 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     "folder": click.argument("folder", metavar="DIR"),
     "folders": click.argument("folders", metavar="DIR DIR...", nargs=-1, required=True),
     "target": click.option("--target", default="", help="A profile's name, or a TOML file."),
-    "precision": click.option("--precision", help="fp32, fp16, bf16, int8, int8-dynamic or auto."),
+    "precision": click.option(
+        "--precision",
+        help="fp32, fp16, bf16, int8, int8-dynamic, int8-weights, int4-weights or auto.",
+    ),
     "strict": flag("--strict", help="Refuse instead of falling back."),
     "arch": click.option("--arch", help="MODULE:CALLABLE that builds the network."),
     "arch_args": click.option("--arch-args", help="JSON object of its arguments."),
@@ -62,6 +65,13 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     ),
     "keep_float": listed("--keep-float", metavar="NODE", help="A node that stays float."),
     "ranges": click.option("--ranges", help="File of observed ranges: kept, reused, gone on with."),
+    "plan": click.option("--plan", help="plan.json of a build, instead of choosing anew."),
+    "thorough": click.option(
+        "--thorough",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Look for a more accurate INT8 for so long.",
+    ),
     "evaluation": click.option("--evaluation", help="Labelled samples to judge by."),
     "metric": click.option("--metric", help="top1, top5, mae, cosine or MODULE:CALLABLE."),
     "preprocess": click.option("--preprocess", help="A preset's name, or a TOML file."),
@@ -90,8 +100,8 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
 SOURCE = ("arch", "arch_args", "inputs", "trust_code")
 BUILD = (
     "model", "target", "precision", "strict", "arch", "arch_args", "inputs", "calibration",
-    "samples", "percentile", "ranges", "keep_float", "evaluation", "metric", "preprocess",
-    "budgets", "scenario",
+    "samples", "percentile", "ranges", "plan", "keep_float", "thorough", "evaluation", "metric",
+    "preprocess", "budgets", "scenario",
     "require_measured", "skip", "trust_code", "seed", "threads", "batch", "runs", "seconds", "out",
 )  # fmt: skip
 

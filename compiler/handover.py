@@ -15,10 +15,14 @@ from mcompile.errors import UsageError
 from mcompile.frontend import digest
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
+from mcompile.quantize import planfile
 from mcompile.record import Report
 from mcompile.request import Request, name_of
-from mcompile.types import Feeds
+from mcompile.types import Feeds, Precision
 
+_NAMED = (
+    "precision", "arch", "calibration", "ranges", "plan", "evaluation", "metric", "scenario",
+)  # fmt: skip
 _FLAGS = ("strict", "require_measured", "trust_code")
 _GOLDEN_CASES = 3
 _SLACK = 2.0
@@ -32,6 +36,8 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         (form.folder / file.path).replace(place)
+    if form.plan is not None and form.precision is Precision.INT8:
+        planfile.write(form.plan, folder, form.changed)
     cases, tolerance = _golden(outcome, form, folder)
     for other in outcome.forms.values():
         shutil.rmtree(other.folder)
@@ -94,11 +100,11 @@ def _command(request: Request) -> tuple[str, ...]:
     on every machine."""
     given = request.options
     words = ["mcompile", name_of(request.source), "--target", given.target]
-    for option in ("precision", "arch", "calibration", "evaluation", "metric", "scenario"):
+    for option in _NAMED:
         value = getattr(given, option)
         if isinstance(value, str) and value:
             words += [f"--{option}", Path(value).name]
-    for option in ("samples", "percentile", "threads"):
+    for option in ("samples", "percentile", "thorough", "threads"):
         if getattr(given, option) is not None:
             words += [f"--{option}", str(getattr(given, option))]
     if given.arch_args:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
+from mcompile import ledger
 from mcompile.estimate.cost import cost
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
@@ -20,10 +19,10 @@ from mcompile.measure.drift import first_jump
 from mcompile.measure.machine import Machine, here
 from mcompile.measure.size import size
 from mcompile.outcome import Form, Outcome
-from mcompile.quantize import Ranges
-from mcompile.record import Layer, QuantRow, Report, Variant
+from mcompile.record import Layer, Report, Variant
 from mcompile.remarks import headlines, value, warnings
 from mcompile.request import Request
+from mcompile.shortfall import advised
 from mcompile.types import Check, Measured, Precision, Verdict
 from mcompile.validate import validate, verdict
 
@@ -36,7 +35,8 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         checks = {p: _checks(outcome, p, found) for p in found}
         chosen = _choice(outcome, found, checks)
         form = outcome.forms[chosen]
-        layers, jump = _layers(outcome, form)
+        layers, known = _layers(outcome, form)
+        checks[chosen] = advised(checks, chosen, form.tried, found)
         entry.summary = f"{len(checks[chosen])} checks"
     order = [chosen, *(p for p in outcome.forms if p is not chosen)]
     return Report(
@@ -49,12 +49,15 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         checks=checks[chosen],
         variants=tuple(Variant(p.value, p, found[p], outcome.trials[p].latency_ms) for p in order),
         headlines=headlines(outcome, found, chosen),
-        warnings=warnings(outcome, form, jump, here()),
+        warnings=warnings(outcome, form, known.jump, here()),
         comparison=_comparison(found, chosen),
         stages=tuple(journal.stages),
         rules=outcome.log,
-        quantization=_quantization(form, outcome.ranges),
+        quantization=ledger.tensors(form, outcome.ranges),
         left_float=form.plan.left_float if form.plan else {},
+        quantized_layers=ledger.layers(form, request.backend.scheme_on(request.target), known),
+        tried=form.tried,
+        alone=ledger.alone(form, known.work),
         layers=layers,
         graph_before=rows(outcome.captured),
         graph_after=rows(form.program),
@@ -150,26 +153,13 @@ def _comparison(
     return () if floats is None or chosen is Precision.FP32 else compare(floats, found[chosen])
 
 
-def _layers(outcome: Outcome, form: Form) -> tuple[tuple[Layer, ...], str]:
+def _layers(outcome: Outcome, form: Form) -> tuple[tuple[Layer, ...], ledger.Found]:
+    """The layers as the runtime ran them, and what is known of those that the plan speaks of."""
     error = outcome.drift if form.plan is not None else {}
-    work = count(form.program, _sizes(outcome))
-    found = described(outcome.trials[form.precision].layers, form.program, work.nodes, error)
-    return found, first_jump(error)
-
-
-def _quantization(form: Form, ranges: Ranges) -> tuple[QuantRow, ...]:
-    if form.plan is None:
-        return ()
-    made = []
-    for name, params in form.plan.tensors.items():
-        held = ranges.get(name)
-        made.append(
-            QuantRow(
-                name, params.dtype, float(np.max(params.scale)), int(np.max(params.zero_point)),
-                int(np.size(params.scale)), held.low if held else None, held.high if held else None,
-            )
-        )  # fmt: skip
-    return tuple(made)
+    nodes = count(form.program, _sizes(outcome)).nodes
+    ran = described(outcome.trials[form.precision].layers, form.program, nodes, error)
+    work = ledger.by_value(form, nodes)
+    return ran, ledger.Found(outcome.ranges, error, first_jump(error), work)
 
 
 def _environment(request: Request) -> dict[str, str]:

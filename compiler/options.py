@@ -27,6 +27,8 @@ class Options:
     percentile: float | None = None
     keep_float: tuple[str, ...] = ()
     ranges: str = ""
+    plan: str = ""
+    thorough: float | None = None
     evaluation: Any = None
     metric: Any = ""
     preprocess: Any = None

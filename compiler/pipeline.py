@@ -1,43 +1,40 @@
 """The order of a build. No other file knows it.
 
-capture -> optimize (verified) -> quantize -> lower -> measure -> validate -> hand over
+capture -> optimize (verified) -> diagnose -> quantize -> lower -> measure -> validate -> hand over
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from mcompile import graph
+from mcompile import graph, ledger
 from mcompile.artifact import claim
-from mcompile.errors import LoweringError, SamplesError
-from mcompile.forms import INTEGERS, forms_of, noise
+from mcompile.choice import worth_trying
+from mcompile.datasets import diagnosed, metric_of, open_data
+from mcompile.errors import LoweringError
+from mcompile.forms import INTEGERS, Made, forms_of, noise
 from mcompile.frontend import capture
 from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
 from mcompile.judgement import judged
-from mcompile.measure.accuracy import Metric, find
+from mcompile.measure.accuracy import Metric
 from mcompile.measure.drift import drift
 from mcompile.measure.trial import Effort, Trial, measure
 from mcompile.optimizer import at_opset, optimize
-from mcompile.options import Options, absent
+from mcompile.options import Options
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
-from mcompile.quantize.half import OF
 from mcompile.record import Log, Report
 from mcompile.reproduce.cases import Cases
 from mcompile.request import AUTO, Request, as_target, resolve
 from mcompile.rules import Phase
-from mcompile.samples import open_samples, require_labels
-from mcompile.types import Precision, Program, QuantPlan, Samples
+from mcompile.types import Precision, Program, Samples
 from mcompile.verify import Keep
 
 Finish = Callable[[Report, Path], None]
-_LEAST_CALIBRATION = 2
-_NOISE = 8
 
 
 def build(
@@ -50,22 +47,26 @@ def build(
     journal = Journal(watch)
     request = resolve(source, options)
     captured = _capture(request, journal)
-    calibration, evaluation = _samples(request, captured)
+    request = worth_trying(request, captured)
+    calibration, evaluation = open_data(request, captured)
     cases = Cases(optimize)
     program, log = _optimize(request, captured, calibration or evaluation, journal, cases.keep)
+    findings = diagnosed(request, captured, (calibration, evaluation), journal)
     programs, ranges = forms_of(request, program, calibration, journal)
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
         forms = _lower(request, programs, folder, journal)
         seen = evaluation or calibration or noise(captured, options.seed)
-        metric = _metric(request, evaluation)
+        metric = metric_of(request, evaluation)
         with journal.stage("measured") as entry:
             trials = _measure(request, captured, forms, seen, metric)
             runs = len(next(iter(trials.values())).latency_ms)
             entry.summary = f"{runs} runs of each form, on {seen.source}"
             first = next(iter(forms.values()))
             moved = drift(program, first.program, seen) if first.plan else {}
-        outcome = Outcome(request, captured, forms, trials, seen, metric, log, ranges, moved)
+        outcome = Outcome(
+            request, captured, forms, trials, seen, metric, log, ranges, moved, findings
+        )
         report = judged(outcome, journal, out)
         hand_over(outcome, report, folder)
         cases.write(folder)
@@ -81,24 +82,6 @@ def _capture(request: Request, journal: Journal) -> Program:
         nodes = program.graph.graph.num_nodes()
         entry.summary = f"{nodes} nodes   {size:.1f} MB   opset {graph.opset(program)}"
     return program
-
-
-def _samples(request: Request, program: Program) -> tuple[Samples | None, Samples | None]:
-    """Calibration and evaluation data, each where it was given."""
-    given = request.options
-    how, ports = request.preprocess, program.inputs
-    calibration = evaluation = None
-    wanted = Precision.INT8 in request.precisions or not absent(given.calibration)
-    if wanted and {Precision.INT8, *OF} & {*request.precisions}:
-        unlabelled = how and replace(how, label_pattern="")
-        calibration = open_samples(
-            given.calibration, ports, preprocess=unlabelled, limit=given.samples
-        )
-    if not absent(given.evaluation):
-        evaluation = open_samples(given.evaluation, ports, preprocess=how)
-        if not absent(given.metric):
-            require_labels(evaluation)
-    return calibration, evaluation
 
 
 def _optimize(
@@ -128,7 +111,7 @@ def _optimize(
 
 def _lower(
     request: Request,
-    programs: Mapping[Precision, tuple[Program, QuantPlan | None]],
+    programs: Mapping[Precision, Made],
     folder: Path,
     journal: Journal,
 ) -> Mapping[Precision, Form]:
@@ -136,23 +119,25 @@ def _lower(
     forms = {}
     _refuse_newer(request, programs)
     with journal.stage("lowered") as entry:
-        for precision, (program, found) in programs.items():
+        for precision, made in programs.items():
             place = folder / f".{precision.value}"
             place.mkdir()
-            artifact = request.backend.lower(program, as_target(request, precision), place)
-            forms[precision] = Form(precision, program, found, artifact, place)
+            artifact = request.backend.lower(made.program, as_target(request, precision), place)
+            forms[precision] = Form(
+                precision, made.program, made.plan, artifact, place,
+                tried=ledger.tried(made.chosen) if made.chosen else (),
+                alone=ledger.noises(made.chosen.noise, made.program) if made.chosen else (),
+            )  # fmt: skip
         sizes = (sum(f.bytes for f in form.artifact.files) for form in forms.values())
         told = (f"{p.value} {b / 1e6:.1f} MB" for p, b in zip(forms, sizes, strict=True))
         entry.summary = "   ".join(told)
     return forms
 
 
-def _refuse_newer(
-    request: Request, programs: Mapping[Precision, tuple[Program, QuantPlan | None]]
-) -> None:
+def _refuse_newer(request: Request, programs: Mapping[Precision, Made]) -> None:
     """Raise `LoweringError` for an operator set that the target's runtime cannot read."""
     cap = request.target.runtime.max_opset
-    for program, _ in programs.values():
+    for program in (made.program for made in programs.values()):
         if cap is not None and graph.opset(program) > cap:
             raise LoweringError(
                 f"the model is of opset {graph.opset(program)}, and {request.target.name} reads "
@@ -178,22 +163,6 @@ def _measure(
     oracle = Oracle(captured, threads=request.threads)
     trials = measure(opened, oracle, samples, metric, captured.inputs, effort)
     return {p: trials[p.value] for p in forms}
-
-
-def _metric(request: Request, evaluation: Samples | None) -> Metric | None:
-    """The metric that was named; for class numbers top-1, for other labels the mean error."""
-    if not absent(request.options.metric):
-        return find(request.options.metric)
-    first = next(iter(evaluation), None) if evaluation is not None else None
-    if first is None or first.label is None:
-        return None
-    if first.label.dtype.kind not in "biuf":
-        raise SamplesError(
-            f"the labels are {first.label.dtype}, not numbers",
-            where=evaluation.source if evaluation else "",
-            fix="class numbers, or the numbers that the outputs should be",
-        )
-    return find("top1" if first.label.dtype.kind in "iu" and first.label.size == 1 else "mae")
 
 
 def _folder(request: Request, program: Program) -> str:

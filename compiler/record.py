@@ -81,6 +81,57 @@ class QuantRow:
 
 
 @dataclass(frozen=True)
+class QuantLayer:
+    """A layer of the plan: what it reads, its weights, and the error of what it makes.
+
+    `layer` is the value that it makes, the name that `--keep-float` takes. `low`..`high` is what
+    was observed of what it reads, and `saturated` the share of it that lies outside the integers.
+    `step_db` is the SQNR of the output less the worst of what was read, where that had an error.
+    A layer without a plan's scale stayed float; `left_float` is why. `jump` marks the first whose
+    error jumps.
+    """
+
+    layer: str
+    op: str
+    reads: str
+    low: float | None = None
+    high: float | None = None
+    dtype: str = ""
+    scale: float | None = None
+    zero_point: int | None = None
+    saturated: float | None = None
+    channels: int | None = None
+    weight_scale_max: float | None = None
+    weight_scale_min: float | None = None
+    sqnr_db: float | None = None
+    step_db: float | None = None
+    macs_m: float | None = None
+    jump: bool = False
+    left_float: str = ""
+
+
+@dataclass(frozen=True)
+class TriedRow:
+    """A file that was measured on the way to the plan: how it was made, and which layers float."""
+
+    how: str
+    kept: tuple[str, ...]
+    sqnr_db: float
+    latency_ms: float
+    taken: bool
+
+
+@dataclass(frozen=True)
+class AloneRow:
+    """The noise that a layer makes when it alone is on integers; `macs_m` is what it computes."""
+
+    layer: str
+    op: str
+    sqnr_db: float
+    macs_m: float | None = None
+
+
+@dataclass(frozen=True)
 class GraphRow:
     """A node of a graph as the report lists it."""
 
@@ -138,6 +189,9 @@ class Report:
     rules: Log = Log()
     quantization: tuple[QuantRow, ...] = ()
     left_float: Mapping[str, str] = field(default_factory=dict)
+    quantized_layers: tuple[QuantLayer, ...] = ()
+    tried: tuple[TriedRow, ...] = ()
+    alone: tuple[AloneRow, ...] = ()
     layers: tuple[Layer, ...] = ()
     graph_before: tuple[GraphRow, ...] = ()
     graph_after: tuple[GraphRow, ...] = ()

@@ -12,6 +12,7 @@ from mcompile.options import absent
 from mcompile.outcome import Form, Outcome
 from mcompile.profile import Target
 from mcompile.quantize.half import OF
+from mcompile.quantize.weight_only import BITS
 from mcompile.types import Measured, Precision
 
 _NOISE = 1.05
@@ -20,22 +21,29 @@ _INTEGER_OPS = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMat
 
 
 def headlines(
-    outcome: Outcome, found: Mapping[Precision, Sequence[Measured]], chosen: Precision
+    outcome: Outcome,
+    found: Mapping[Precision, Sequence[Measured]],
+    chosen: Precision,
+    why: str = "",
 ) -> tuple[str, ...]:
-    """What is said before anything else: what was not built as asked, and where it does not pay."""
+    """What is said before anything else: what was not built as asked, and where it does not pay.
+
+    `why` is the reason of a choice that was left to the compiler.
+    """
     lines = [outcome.request.because] if outcome.request.because else []
     if outcome.request.choose:
-        lines.append(f"auto chose {chosen.value}: the fastest form that failed the fewest checks")
+        lines.append(why or f"auto chose {chosen.value}")
     floats = found.get(Precision.FP32, ())
     mine, theirs = (value(f, "latency_p50_ms") for f in (found[chosen], floats))
     if chosen is not Precision.FP32 and mine > theirs:
         # Within a few percent nobody can tell; it is still not what INT8 was asked for.
         word = "slower than" if mine > _NOISE * theirs else "no faster than"
+        advice = "" if outcome.request.choose else "; --precision auto hands over the better"
         lines.append(
-            f"{chosen.value} is {word} fp32 here: {mine:.3g} against {theirs:.3g} ms (p50)"
+            f"{chosen.value} is {word} fp32 here: {mine:.3g} against {theirs:.3g} ms (p50){advice}"
         )
     plan = outcome.forms[chosen].plan
-    integers = chosen in {Precision.INT8, Precision.INT8_DYNAMIC}
+    integers = chosen in {Precision.INT8, Precision.INT8_DYNAMIC, *BITS}
     if integers and plan is not None and not plan.tensors:
         lines.append(f"nothing could be quantized: this {chosen.value} build is the float model")
     if chosen in OF and not is_narrow(outcome.forms[chosen].program):
@@ -66,6 +74,8 @@ def warnings(outcome: Outcome, form: Form, jump: str, machine: Machine) -> tuple
         told.append(
             "evaluated on the calibration data: accuracy and agreement flatter the artifact"
         )
+    if form.precision is Precision.INT8:
+        told += [f"calibration data: {finding}" for finding in outcome.findings]
     if jump:
         told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
     if outcome.log.unproven:

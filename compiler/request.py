@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Request:
     """A build that can begin. `precisions` are the forms to make, the wanted one first.
 
     `because` says why the wanted one is not what was requested; `choose` that the best is to be
-    handed over rather than the first.
+    handed over rather than the first, and then all of them are candidates.
     """
 
     source: object
@@ -94,10 +94,18 @@ def resolve(source: object, given: Options) -> Request:
             fix="--calibration SOURCE, `calibration` in a model card, or --precision int8-dynamic",
         )
     _refuse_nonsense(options)
-    beside = () if built is Precision.FP32 else (Precision.FP32,)
-    return Request(
-        source, options, card, target, backend, requested, (built, *beside), because, choose
-    )
+    others = _candidates(target, backend, options) if choose else ()
+    forms = tuple(dict.fromkeys((built, *others, Precision.FP32)))
+    return Request(source, options, card, target, backend, requested, forms, because, choose)
+
+
+def _candidates(target: Target, backend: Backend, options: Options) -> Iterator[Precision]:
+    """What `auto` may choose from: precisions that the device has kernels for, cheapest first."""
+    for precision in (Precision.INT8, Precision.INT8_DYNAMIC, Precision.FP16):
+        known = precision in target.legality and precision in backend.precisions
+        native = known and target.legality[precision].status == "native"
+        if native and not (precision is Precision.INT8 and absent(options.calibration)):
+            yield precision
 
 
 def _refuse_nonsense(options: Options) -> None:
@@ -131,9 +139,12 @@ def name_of(source: object) -> str:
 
 
 def _best(target: Target, options: Options) -> Precision:
-    legal = target.legality[Precision.INT8].status in ("native", "emulated")
-    calibrated = not absent(options.calibration)
-    return Precision.INT8 if legal and calibrated else target.precision
+    """What `auto` names first: INT8 where kernels and data are there, else what needs no data."""
+    if not absent(options.calibration):
+        native = target.legality[Precision.INT8].status == "native"
+        return Precision.INT8 if native else target.precision
+    floats = target.legality[Precision.FP32].status in ("native", "emulated")
+    return Precision.FP32 if target.precision is Precision.INT8 and floats else target.precision
 
 
 def _precision(text: str, target: Target) -> Precision:

@@ -68,12 +68,13 @@ class Scheme:
     """What a runtime's integer arithmetic is, as data.
 
     `weighted` ops take an integer weight from a constant; of these, `closed` ones run on integers
-    only when their output is an integer too, and `absorbed` ops vanish into the one before them.
-    `carried` ops compute on integers when their inputs and readers do; of these, `same_scale` ones
-    need one scale for inputs and output. `read_only` ops are worth integers that they read, and
-    hand on float. `never` are ops that stay float. With `integer_only` there are no floats between
-    input and output: every op computes on integers, and `fixed` gives the scale and zero point
-    that the output of an op must have. `single` ops have one weight scale for all channels.
+    only when their output is an integer too, and `absorbed` ops vanish into a closed one before
+    them. `carried` ops compute on integers when their inputs and readers do; of these, `same_scale`
+    ones need one scale for inputs and output. `read_only` ops are worth integers that they read,
+    and hand on float. `never` are ops that stay float. With `integer_only` there are no floats
+    between input and output: every op computes on integers, and `fixed` gives the scale and zero
+    point that the output of an op must have. `single` ops have one weight scale for all channels,
+    and `paired` ones multiply two computed values as well.
 
     `pair_saturates` says that two adjacent u8*s8 products are summed in a saturating int16
     (`vpmaddubsw`, x86 without VNNI). `bias` is the type of biases, "float32" where they stay real.
@@ -82,7 +83,11 @@ class Scheme:
 
     `least_channels`, `skips_vectors` and `one_branch` leave float what a runtime gains nothing
     from: convolutions with fewer channels, products with one row or column, and the branch of a
-    residual sum that a weighted op makes.
+    residual sum that a convolution makes.
+
+    `stores_weights` is false where a file cannot hold integer weights, only real ones behind a
+    QuantizeLinear. `fills_in` says that the runtime itself puts a float layer that stands between
+    integer ones on integers, unless it is kept from it.
     """
 
     activations: str
@@ -100,11 +105,14 @@ class Scheme:
     integer_only: bool = False
     fixed: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     single: frozenset[str] = frozenset()
+    paired: frozenset[str] = frozenset()
     bias: str = "int32"
     requantize: str = "float"
     least_channels: int = 0
     skips_vectors: bool = False
     one_branch: bool = False
+    stores_weights: bool = True
+    fills_in: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,9 @@ class Precision(str, Enum):
     BF16 = "bf16"
     INT8 = "int8"
     INT8_DYNAMIC = "int8-dynamic"
+    INT8_WEIGHTS = "int8-weights"
+    INT4_WEIGHTS = "int4-weights"
+    INT16X8 = "int16x8"
 
 
 class Provenance(str, Enum):

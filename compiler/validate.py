@@ -33,6 +33,14 @@ _TEACH = (
     "distil or train quantization-aware; then more calibration data; then fp16 in place of int8"
 )
 _NUMERICS = "more calibration data; then fp16 in place of int8"
+_CLOSER = {
+    Precision.FP32: "report this model",
+    Precision.INT4_WEIGHTS: "int8-weights; then fp16",
+    Precision.INT8_WEIGHTS: "fp16; then fp32",
+    Precision.INT8_DYNAMIC: "int8-weights; then fp16",
+    Precision.INT16X8: "more calibration data; then fp16",
+}
+"""What is nearer to the model, before or after more calibration data."""
 
 ROWS = (
     Row("size_mb", "size_mb", True, "MB", _LIGHTER),
@@ -71,6 +79,9 @@ FLOOR_DB = {
     Precision.BF16: 10.0,
     Precision.INT8: 3.0,
     Precision.INT8_DYNAMIC: 3.0,
+    Precision.INT8_WEIGHTS: 10.0,
+    Precision.INT4_WEIGHTS: 3.0,
+    Precision.INT16X8: 10.0,
 }
 """SQNR below which an artifact does not compute the model: float must be the model but for
 rounding. An error as strong as the signal (0 dB, which an output of zeros has) is no approximation,
@@ -82,8 +93,13 @@ FLOOR_PERCENT = {
     Precision.BF16: 90.0,
     Precision.INT8: 50.0,
     Precision.INT8_DYNAMIC: 50.0,
+    Precision.INT8_WEIGHTS: 90.0,
+    Precision.INT4_WEIGHTS: 50.0,
+    Precision.INT16X8: 90.0,
 }
 """The same for programs whose outputs are all integers: a class, a mask."""
+
+_FLOATS = frozenset({Precision.FP32, Precision.FP16, Precision.BF16})
 
 _BEST_FIRST = (
     Provenance.MEASURED,
@@ -199,10 +215,10 @@ def _advised(check: Check, precision: Precision) -> Check:
 def _advice(check: Check, precision: Precision) -> str:
     """What to do first: a wide miss calls for another runtime or precision, a near one does not."""
     row = next((r for r in (*ROWS, *ALWAYS) if check.name in (r.budget, r.metric)), None)
-    reduced = precision in (Precision.INT8, Precision.INT8_DYNAMIC)
+    reduced = precision not in _FLOATS
     if row is None or row.advice == _NUMERICS:
-        if not reduced:
-            return "report this model" if precision is Precision.FP32 else "fp32"
+        if precision is not Precision.INT8:
+            return _CLOSER.get(precision, "fp32")
         lost = check.measured.value if check.measured else 0.0
         return _TEACH if check.name == "accuracy_drop_pp" and lost > 3 else _NUMERICS
     if row.advice == _TEACH and not reduced:

@@ -19,6 +19,7 @@ CORE = {
     "names",
     "files",
     "graph",
+    "nbits",
     "oracle",
     "backend",
 }
@@ -30,6 +31,8 @@ PIPELINE = {
     "request",
     "outcome",
     "judgement",
+    "ledger",
+    "shortfall",
     "remarks",
     "optimizer",
     "handover",
@@ -37,7 +40,7 @@ PIPELINE = {
     "inspection",
     "check",
 }
-PIPELINE |= {"forms", "options", "card", "journal"}
+PIPELINE |= {"forms", "integers", "trials", "options", "card", "journal", "choice", "datasets"}
 CLI = {"cli", "commands", "listing", "explain", "talk", "telling"}
 
 # What each part may import of ours, beside its own folder and the core below it.
@@ -52,9 +55,11 @@ ALLOWED: dict[str, set[str]] = {
     "lifting": set(),
     "shapes": {"lifting"},
     "graph": {"errors", "shapes", "types"},
+    "nbits": {"graph", "types"},
     "oracle": {"errors", "lifting", "types"},
     "backend": {"types", "profile", "record", "errors"},
     "sweep": {"graph"},
+    "schemes": {"types"},
     "opsets": {"algebra", "errors", "graph", "types"},
     "algebra": {"errors", "graph", "sweep", "types"},
     "specialize": {"errors", "graph", "oracle", "types"},
@@ -72,8 +77,9 @@ ALLOWED: dict[str, set[str]] = {
     "options": {"errors", "wording"},
     "card": {"errors", "names", "wording", "options", "profile"},
     "passes": CORE | {"algebra", "rules"},
-    "backends": CORE - {"oracle", "names"},
+    "backends": CORE - {"oracle", "names"} | {"schemes"},
     "targets": {"errors", "profile", "types", "wording"},
+    "simulate": {"errors", "graph", "oracle", "types"},
     **dict.fromkeys(STAGES, CORE),
     **dict.fromkeys(PIPELINE - {"options", "card", "journal"}, CORE | ORDER | PIPELINE),
     **dict.fromkeys(CLI - {"talk"}, CORE | ORDER | PIPELINE | CLI),

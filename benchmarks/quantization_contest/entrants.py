@@ -8,6 +8,8 @@ from itertools import product
 from typing import Any
 
 FLOAT = "float"
+UNTRAINED = ("resnet50_sized",)
+"""Networks of random weights: their speed counts, not their noise."""
 OURS = {"vnni": "mcompile vnni", "avx2": "mcompile avx2"}
 """By instruction set, what ours is called when it is built for it."""
 DEFAULT = "ort u8s8 minmax"

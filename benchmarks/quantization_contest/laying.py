@@ -8,7 +8,7 @@ from typing import Any
 
 from trained import bench
 
-_ROOMS = ("vision", "sound", "fashion")
+_ROOMS = ("vision", "sound", "fashion", "sized")
 
 
 def lay(job: dict[str, Any]) -> dict[str, Any]:

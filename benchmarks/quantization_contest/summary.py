@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.results import Results, Row
 
-from quantization_contest.entrants import DEFAULT, FLOAT, OURS
+from quantization_contest.entrants import DEFAULT, FLOAT, OURS, UNTRAINED
 
 _HEAD = ("", "ORT dB", "OpenVINO dB", "AVX2 dB", "top-1 %", "drop pp", "AVX2 drop", "ORT speed",
          "OpenVINO speed", "MB", "CPU s", "peak MB")  # fmt: skip
@@ -124,7 +124,7 @@ def _noise(view: View, runtime: str, title: str) -> str:
     lines, shares = [f"### Noise of ours / of the best vendor: {title}", ""], []
     for model in view.models():
         ours, theirs = _own(view, runtime, model), view.vendors(runtime, model)
-        if "noise" not in ours or not theirs:
+        if "noise" not in ours or not theirs or model in UNTRAINED:
             continue
         best = min(theirs, key=lambda n: theirs[n]["noise"])
         share = ours["noise"] / theirs[best]["noise"]

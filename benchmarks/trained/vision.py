@@ -23,7 +23,7 @@ def networks() -> list[Trained]:
     """EfficientNet-Lite0, a digit recognizer, and the three networks of MTCNN."""
     faces = [("p_net", "PNet", 24), ("r_net", "RNet", 24), ("o_net", "ONet", 48)]
     return [
-        Trained("efficientnet_lite0", "Apache-2.0", _efficientnet, _photos),
+        Trained("efficientnet_lite0", "Apache-2.0", _efficientnet, photos),
         Trained("digits", "MIT; MNIST: CC BY-SA 3.0", _digits, _mnist),
         *(
             Trained(name, "MIT; LFW: public research use", partial(_mtcnn, kind, size),
@@ -42,7 +42,7 @@ def _efficientnet(path: Path) -> None:
            (1, 3, 224, 224), path)  # fmt: skip
 
 
-def _photos() -> tuple[Data, Data]:
+def photos() -> tuple[Data, Data]:
     """Crops of scikit-image's photos to calibrate, foolbox's labelled photos to judge by."""
     folder = Path(str(resources.files("skimage") / "data"))
     rng = np.random.default_rng(_SEED)

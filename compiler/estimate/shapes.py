@@ -55,7 +55,14 @@ def nbytes(value: ir.Value) -> int | None:
     count = elements(kept) if elements(kept) is not None else elements(value)
     if count is None or kept.dtype is None or kept.dtype == ir.DataType.STRING:
         return None
-    return math.ceil(count * kept.dtype.itemsize)
+    return math.ceil(count * kept.dtype.itemsize) + _steps(kept)
+
+
+def _steps(codes: ir.Value) -> int:
+    """Bytes of the scales and zero points of codes that have one for each block."""
+    readers = [u.node for u in codes.uses() if u.idx == 0 and "block_size" in u.node.attributes]
+    beside = readers[0].inputs[1:] if readers else ()
+    return sum(nbytes(v) or 0 for v in beside if v is not None)
 
 
 def stored(value: ir.Value) -> ir.Value:

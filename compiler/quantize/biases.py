@@ -37,6 +37,11 @@ def channels_last(node: ir.Node, data: Array) -> Array:
     return data.reshape(-1, data.shape[-1])
 
 
+def mean_of(node: ir.Node, data: Array) -> Array:
+    """The mean of each channel of the layer's output over all positions, in float64."""
+    return np.asarray(channels_last(node, data).mean(axis=0, dtype=np.float64))
+
+
 def shape_of(node: ir.Node, shift: Array, rank: int) -> Array:
     """The shift of each channel as it is added to the layer's output of that rank."""
     return shift.reshape([-1] + [1] * (rank - 2)) if node.op_type == "Conv" else shift

@@ -20,6 +20,8 @@ Method = Callable[[TensorRange, int, bool], Range]
 _COARSE = 64
 _ROUNDS = 20
 _STRIDE = 8
+_SHARES = (0.85, 0.7, 0.55, 0.4, 0.25)
+_ALIKE = 1 / 256
 _LEAST = 1e-4
 """Counts that a bin has at least where everything clipped is gathered: its logarithm is finite."""
 
@@ -67,7 +69,7 @@ def entropy(found: TensorRange, levels: int = 256, symmetric: bool = False) -> R
     used = int(np.flatnonzero(counts)[-1]) + 1
     ends = [*range(coarse + 1, used, _STRIDE), used]
     # Of equals the widest: it clips least.
-    best = min(reversed(ends), key=lambda end: _divergence(counts, int(end), coarse))
+    best = min(reversed(ends), key=_Divergence(counts, coarse))
     reach = float(best) * 2 * found.bound / BINS
     return max(-reach, found.low), min(reach, found.high)
 
@@ -80,6 +82,26 @@ METHODS: Mapping[str, Method] = {
     "entropy": entropy,
 }
 """Every way to choose a range: from what was observed, the number of levels, and symmetry."""
+
+
+def candidates(found: TensorRange, levels: int = 256, symmetric: bool = False) -> list[Range]:
+    """Ends to try: the extremes first, then those of each method, then shares of the extremes.
+
+    A share is that of the larger extreme, on both sides of zero, or that of the lower end alone.
+    None is within a 256th of the whole range of another one.
+    """
+    low, high = found.low, found.high
+    proposed = [method(found, levels, symmetric) for method in METHODS.values()]
+    reaches = [share * max(-low, high) for share in _SHARES]
+    proposed += [(max(low, -r), min(high, r)) for r in reaches if low < r and high > -r]
+    if low < 0 < high and not symmetric:
+        proposed += [(share * low, high) for share in _SHARES]
+    near = _ALIKE * (max(high, 0.0) - min(low, 0.0))
+    kept: list[Range] = []
+    for ends in proposed:
+        if all(max(abs(ends[0] - k[0]), abs(ends[1] - k[1])) > near for k in kept):
+            kept.append(ends)
+    return kept
 
 
 class _Held:
@@ -149,20 +171,36 @@ def _magnitudes(found: TensorRange) -> Array:
     return np.asarray(counts[BINS // 2 :] + counts[: BINS // 2][::-1])
 
 
-def _divergence(counts: Array, end: int, coarse: int) -> float:
-    """KL(P || Q): P clipped to `end` bins, Q the same bins made of so many levels."""
-    if end <= coarse:
-        return 0.0
-    inside = counts[:end]
-    if not inside.any():
-        return float("inf")
-    clipped = inside.copy()
-    clipped[-1] += counts[end:].sum()
-    starts = (np.arange(coarse) * end) // coarse
-    held = inside > 0
-    sizes = np.add.reduceat(held.astype(np.float64), starts)
-    level = np.add.reduceat(inside, starts) / np.maximum(sizes, 1.0)
-    spread = np.repeat(level, np.diff(np.append(starts, end))) * held
-    spread[-1] = max(spread[-1], _LEAST)
-    p, q = clipped[clipped > 0], spread[clipped > 0]
-    return float((p * np.log((p / p.sum()) / (q / q.sum()))).sum() / p.sum())
+class _Divergence:
+    """KL(P || Q) by end: P clipped to so many bins, Q the same bins made of so many levels.
+
+    Within a level Q is constant, so that sums over the bins of a level are all that is needed:
+    sum p log(p / q) = sum p log p - sum over levels of (mass of p) log(mass / bins that hold any).
+    """
+
+    def __init__(self, counts: Array, coarse: int) -> None:
+        self._counts, self._coarse = counts, coarse
+        self._mass, self._held = _prefix(counts), _prefix((counts > 0).astype(np.float64))
+        self._own = _prefix(_times_log(counts))
+
+    def __call__(self, end: int) -> float:
+        total, inside = self._mass[-1], self._mass[end]
+        if end <= self._coarse:
+            return 0.0
+        if inside == 0.0:
+            return float("inf")
+        edges = (np.arange(self._coarse + 1) * end) // self._coarse
+        mass, held = np.diff(self._mass[edges]), np.diff(self._held[edges])
+        crossed = float((mass * np.log(np.maximum(mass, 1.0) / np.maximum(held, 1.0))).sum())
+        # The last bin holds all that is clipped; where it held nothing itself, Q has next to none.
+        last, clipped = self._counts[end - 1], total - inside
+        filled = last > 0.0
+        final = float(mass[-1] / held[-1]) if filled else _LEAST
+        own = self._own[end - 1] + float(_times_log(np.asarray(last + clipped)))
+        crossed += clipped * np.log(final)
+        spread = inside if filled or not clipped else inside + _LEAST
+        return float((own - crossed) / total + np.log(spread / total))
+
+
+def _times_log(counts: Array) -> Array:
+    return np.asarray(counts * np.log(np.maximum(counts, 1.0)))

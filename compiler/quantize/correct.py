@@ -49,32 +49,37 @@ def corrections(
 
     `feeds` are a handful of calibration samples. Layers without an entry keep their bias.
     """
-    layers = _layers(source, plan, scheme)
+    found = layers_of(source, plan, scheme)
+    layers = {n: node for n, node in found.items() if biases.outlet(node) is not None}
     if not layers or len(feeds) < LEAST:
         return {}
     wanted = _means(source, layers, feeds, threads)
     walk = Walk(insert(source, plan, scheme), list(layers), feeds, held, threads)
     shifts: dict[str, Array] = {}
     for name, node in layers.items():
-        found = walk.to(name)
-        means = np.stack([_mean(node, data) for data in found])
-        shift = _shift(wanted[name][: len(found)] - means)
+        given = walk.to(name)
+        means = np.stack([biases.mean_of(node, data) for data in given])
+        shift = shift_of(wanted[name][: len(given)] - means)
         if shift is None:
             continue
         shifts[name] = shift
-        for values, data in zip(walk.held, found, strict=True):
+        for values, data in zip(walk.held, given, strict=True):
             values[name] = data + biases.shape_of(node, shift, data.ndim)
     return shifts
 
 
-def _layers(source: Program, plan: QuantPlan, scheme: Scheme) -> dict[str, ir.Node]:
-    """The layers on integers whose bias can be moved, by the value that holds their result."""
+def layers_of(source: Program, plan: QuantPlan, scheme: Scheme) -> dict[str, ir.Node]:
+    """The layers on integers, by the value that holds their result, their bias included.
+
+    A layer whose bias is computed is left out; a MatMul without one is in.
+    """
     found = {}
     for node in source.graph.graph:
         if node.op_type not in scheme.weighted or node.domain:
             continue
         names = [name_of(v) for v in node.inputs[:2]]
-        out = biases.outlet(node)
+        bare = node.outputs[0] if node.op_type == "MatMul" else None
+        out = biases.outlet(node) or bare
         quantized = name_of(node.outputs[0]) not in plan.left_float
         if out is not None and quantized and all(n in plan.tensors for n in names):
             found[name_of(out)] = node
@@ -90,15 +95,11 @@ def _means(
     for each in feeds:
         found = oracle.run(each)
         for name, node in layers.items():
-            rows[name].append(_mean(node, found[name]))
+            rows[name].append(biases.mean_of(node, found[name]))
     return {name: np.stack(row) for name, row in rows.items()}
 
 
-def _mean(node: ir.Node, data: Array) -> Array:
-    return np.asarray(biases.channels_last(node, data).mean(axis=0, dtype=np.float64))
-
-
-def _shift(errors: Array) -> Array | None:
+def shift_of(errors: Array) -> Array | None:
     """The shift of each channel for errors [samples, channels]; None where it would not help."""
     mean = errors.mean(axis=0)
     size = float((mean**2).sum())

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from mcompile.errors import Broken
 from mcompile.graph import clone, constant, is_constant, name_of, program, replace, sizes
-from mcompile.quantize.plan import is_plain_gemm
+from mcompile.quantize.edges import is_plain_gemm
 from mcompile.quantize.weights import encode, scales
 from mcompile.types import Program, QParams, QuantPlan, Scheme
 

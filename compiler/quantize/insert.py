@@ -1,37 +1,24 @@
 """Writes a plan into a program as Q/DQ pairs, the only quantized form between stages.
 
 x  ->  DequantizeLinear(QuantizeLinear(x, s, z), s, z)
-w  ->  DequantizeLinear(q, s_w, 0, axis)          q stored as int8
-b  ->  DequantizeLinear(round(b / (s_x * s_w)))   stored as int32
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 
-from mcompile.graph import (
-    array,
-    clone,
-    constant,
-    fresh,
-    name_of,
-    naming,
-    opset,
-    program,
-    sizes,
-    values,
-)
+from mcompile.graph import clone, is_constant, name_of, naming, opset, program, values
 from mcompile.quantize.biases import move
+from mcompile.quantize.constants import Constants, append, scale_of
+from mcompile.quantize.edges import handed_on, read, shortcut
 from mcompile.quantize.shield import shield
-from mcompile.quantize.weights import encode
-from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
+from mcompile.types import Program, QuantPlan, Scheme
 
-_INT32 = 2**31 - 1
+__all__ = ["handed_on", "insert"]
+
 _PER_AXIS = 13  # the operator set from which on DequantizeLinear has an axis
-Stored = dict[str, list[ir.Value]]
 
 
 def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
@@ -41,21 +28,21 @@ def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
     read so by integer nodes only: a residual beside a linear layer keeps its full precision.
     The plan's shifts are added to the biases before these become integers.
     Codes of large weights are computed when they are written, not held.
+    Pairs of 16 bits need operator set 21, to which the caller converts the program.
     """
     target = clone(source)
     graph = target.graph.graph
-    integers = [n for n in graph if _is_integer(n, plan, scheme)]
-    made = {handed_on(n, scheme) for n in integers if n.op_type not in _open(scheme)}
+    integers = _integers(graph, plan, scheme)
+    made = {v for n in integers for v in _made(n, scheme)}
     held = [v for v in values(graph) if name_of(v) in plan.tensors and v.const_value is None]
     with naming(target.graph):
         move(graph, plan.shifts)
-        stored: Stored = {}
+        constants = Constants(graph, plan, scheme)
         for node in integers:
-            if node.op_type in scheme.weighted:
-                _insert_weight(graph, node, plan, stored)
+            constants.write(node)
         for value in held:
             _insert_pair(graph, value, plan, None if value in made else integers)
-        if opset(source) >= _PER_AXIS:
+        if scheme.fills_in and opset(source) >= _PER_AXIS:
             shield(graph)
     for name in [n for n, v in graph.initializers.items() if not v.uses()]:
         del graph.initializers[name]
@@ -63,28 +50,42 @@ def insert(source: Program, plan: QuantPlan, scheme: Scheme) -> Program:
     return program(source.name, target.graph)
 
 
-def _open(scheme: Scheme) -> frozenset[str]:
-    """Ops whose integer kernels can hand on float values."""
-    return scheme.weighted - scheme.closed
+def _made(node: ir.Node, scheme: Scheme) -> list[ir.Value]:
+    """The values that the node's kernel writes as integers."""
+    is_open = node.op_type in scheme.weighted - scheme.closed
+    if is_open or node.op_type not in scheme.weighted | scheme.carried:
+        return []
+    return [handed_on(node, scheme), *node.outputs[1:]]
 
 
-def _is_integer(node: ir.Node, plan: QuantPlan, scheme: Scheme) -> bool:
-    if node.domain or node.op_type not in scheme.weighted | scheme.carried:
-        return False
-    if name_of(node.outputs[0]) in plan.left_float:
-        return False
-    needed = [v for v in node.inputs[:2] if v is not None]
-    if node.op_type not in scheme.weighted:
-        needed = [*(v for v in node.inputs if v is not None and not v.const_value), *node.outputs]
-    return all(name_of(v) in plan.tensors for v in needed)
+def _integers(graph: ir.Graph, plan: QuantPlan, scheme: Scheme) -> list[ir.Node]:
+    """The nodes that read integers under the plan."""
+    free = [n for n in graph if not n.domain and name_of(n.outputs[0]) not in plan.left_float]
+    weighted = [n for n in free if n.op_type in scheme.weighted and is_constant(n.inputs[1])]
+    layers = [n for n in weighted if _are_planned(n.inputs[:2], plan)]
+    found = {*layers}
+    for node in free:
+        needed = _needed(node, scheme, layers)
+        if needed and _are_planned(needed, plan):
+            found.add(node)
+    return [n for n in graph if n in found]
 
 
-def handed_on(node: ir.Node, scheme: Scheme) -> ir.Value:
-    """What the node's kernel really writes: the output of the activation it absorbs, if any."""
-    users = node.outputs[0].consumers()
-    if node.op_type in scheme.closed and len(users) == 1 and users[0].op_type in scheme.absorbed:
-        return users[0].outputs[0]
-    return node.outputs[0]
+def _needed(node: ir.Node, scheme: Scheme, layers: list[ir.Node]) -> list[ir.Value]:
+    """The values that must be integers for a node without a weight to be one on integers."""
+    branch = shortcut(node, scheme, layers)
+    if branch is not None:
+        return [branch]
+    pair = node.op_type in scheme.paired and not is_constant(node.inputs[1])
+    if pair or node.op_type in scheme.carried:
+        return [*read(node), handed_on(node, scheme)]
+    if node.op_type in scheme.read_only:
+        return [*read(node), *(node.outputs if len(node.inputs) > 1 else ())]
+    return []
+
+
+def _are_planned(found: Sequence[ir.Value | None], plan: QuantPlan) -> bool:
+    return all(v is not None and name_of(v) in plan.tensors for v in found)
 
 
 def _insert_pair(
@@ -93,74 +94,20 @@ def _insert_pair(
     name = name_of(value)
     params = plan.tensors[name]
     uses = [u for u in value.uses() if readers is None or u.node in readers]
-    scale = constant(graph, f"{name}.scale", np.asarray(params.scale, np.float32))
-    zero = constant(graph, f"{name}.zero_point", np.asarray(params.zero_point, params.dtype))
-    coded = _append(graph, "QuantizeLinear", [value, scale, zero], f"{name}.integer")
-    coded.type, coded.shape = zero.type, value.shape
-    real = _append(graph, "DequantizeLinear", [coded, scale, zero], f"{name}.real")
+    kept = scale_of(graph, name, params)
+    coded = append(graph, "QuantizeLinear", [value, *kept], f"{name}.integer")
+    coded.type, coded.shape = kept[1].type, value.shape
+    real = append(graph, "DequantizeLinear", [coded, *kept], f"{name}.real")
     real.type, real.shape = value.type, value.shape
     for use in uses:
         use.node.replace_input_with(use.idx, real)
+    if readers is None and value.is_graph_output():
+        _hand_out(graph, value, real)
 
 
-def _insert_weight(graph: ir.Graph, node: ir.Node, plan: QuantPlan, stored: Stored) -> None:
-    weight, bias = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    if weight is None or weight.const_value is None:
-        return
-    name, tensor = name_of(weight), weight.const_value
-    params = plan.tensors[name]
-    if name not in stored:
-        chosen = plan.codes.get(name)
-        encoded = partial(_encoded, tensor, params, chosen)
-        codes = ir.LazyTensor(encoded, ir.DataType.INT8, sizes(tensor))
-        stored[name] = _store(graph, name, codes, params)
-    node.replace_input_with(1, _read(graph, name, stored[name], params))
-    reals = array(bias)
-    if reals is not None and reals.ndim == 1:
-        integers, parts = _bias(reals, plan.tensors[name_of(node.inputs[0])], params)
-        kept = _store(graph, name_of(bias), integers, parts)
-        node.replace_input_with(2, _read(graph, name_of(bias), kept, parts))
-
-
-def _encoded(tensor: ir.TensorProtocol, params: QParams, chosen: Array | None) -> ir.TensorProtocol:
-    return ir.tensor(encode(tensor.numpy(), params) if chosen is None else chosen)
-
-
-def _bias(bias: Array, data: QParams, weight: QParams) -> tuple[Array, QParams]:
-    scale = (data.scale.astype(np.float64) * weight.scale).astype(np.float32)
-    codes = np.clip(np.rint(bias / scale.astype(np.float64)), -_INT32, _INT32).astype(np.int32)
-    axis = 0 if scale.ndim else None
-    return codes, QParams(scale, np.zeros_like(scale, np.int32), "int32", axis)
-
-
-def _store(
-    graph: ir.Graph, name: str, codes: Array | ir.LazyTensor, params: QParams
-) -> list[ir.Value]:
-    """Codes, scale and zero point as constants of the file."""
-    return [
-        constant(graph, f"{name}.integer", codes),
-        constant(graph, f"{name}.scale", params.scale),
-        constant(graph, f"{name}.zero_point", np.asarray(params.zero_point, params.dtype)),
-    ]
-
-
-def _read(graph: ir.Graph, name: str, kept: list[ir.Value], params: QParams) -> ir.Value:
-    """The real form of stored integers, for one reader: runtimes fuse it into that one."""
-    axis = {} if params.axis is None else {"axis": params.axis}
-    real = _append(graph, "DequantizeLinear", kept, f"{name}.real", axis)
-    real.dtype, real.shape = ir.DataType.FLOAT, kept[0].shape
-    return real
-
-
-def _append(
-    graph: ir.Graph,
-    op: str,
-    inputs: list[ir.Value],
-    output: str,
-    attributes: dict[str, int] | None = None,
-) -> ir.Value:
-    name = fresh(graph, output)
-    node = ir.node(op, inputs, attributes or {}, name=name)
-    node.outputs[0].name = name
-    graph.append(node)
-    return node.outputs[0]
+def _hand_out(graph: ir.Graph, value: ir.Value, real: ir.Value) -> None:
+    """Make the graph hand out the real form, under the name that its users know."""
+    for index, each in enumerate(graph.outputs):
+        if each is value:
+            graph.outputs[index] = real
+    value.name, real.name = real.name, value.name

@@ -1,28 +1,32 @@
-"""Decides which tensors become integers, from the scheme alone.
+"""Chooses the scale and zero point of every tensor that is placed on integers, for any scheme.
 
-A weighted node with a constant weight runs on integers. Its activation is quantized where it
-reads; its output only when its kernel demands it (`closed`), after the activation that it absorbs.
-A carried node (a residual Add, a pool) joins when everything it reads is an integer anyway and
-someone who reads it is one: the largest such set, found by striking out until nothing changes.
+activation   s = (max - min) / levels, zero inside the range and exact; symmetric: max|x| / top
+weight       by output channel or for all (`weights`), raised where its bias would not fit
+group        values that one kernel needs at one scale have that of all they hold (`groups`)
+fixed        the scale that the runtime's kernel writes, whatever was observed
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 
 from mcompile.errors import UsageError
-from mcompile.graph import array, is_constant, name_of, sole_user
+from mcompile.graph import array, integer, is_constant, name_of
+from mcompile.quantize.edges import bias_of, read
+from mcompile.quantize.groups import Ends, Groups
+from mcompile.quantize.placement import Placement, place
 from mcompile.quantize.ranges import Ranges
 from mcompile.quantize.weights import scales
-from mcompile.types import Program, QParams, QuantPlan, Scheme
+from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 from mcompile.wording import nearest
 
 _LEVELS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
-REQUESTED = "kept float by request"
+_SMALLEST = 1e-12
+_ROOM = {"int32": 2.0**30, "int64": 2.0**62}
 
 
 def plan(
@@ -34,117 +38,66 @@ def plan(
 ) -> QuantPlan:
     """Choose a scale and zero point for every tensor the runtime will hold as integers.
 
-    Tensors that leave the graph stay float. A tensor without a range is left out, and with it
-    every op that would need it; `QuantPlan.left_float` says which and why. `clips` are the ends
-    of the tensors whose integers are not to reach their extremes. `keep_float` names nodes, or
-    values that they make, which stay float whatever they are; `UsageError` where there is none.
+    Tensors that leave the graph stay float, but not under a scheme of integers only. A tensor
+    without a range is left out, and with it every op that would need it; `QuantPlan.left_float`
+    says which and why. `clips` are the ends of the tensors whose integers are not to reach their
+    extremes. `keep_float` names nodes, or values that they make, which stay float whatever they
+    are; `UsageError` where there is none.
     """
     kept = _named(program.graph.graph, keep_float)
-    placed = _Placement(scheme, ranges, kept).over(program.graph.graph)
+    placed = place(program.graph.graph, scheme, ranges, kept)
+    ends = {name_of(v): _ends(v, ranges, clips or {}) for v in placed.values(scheme, ranges)}
+    given = {
+        name_of(n.outputs[0]): scheme.fixed[n.op_type]
+        for n in placed.carried
+        if n.op_type in scheme.fixed
+    }
+    groups = _grouped(placed, scheme, ends, given)
+    shared: dict[str, QParams] = {}
     tensors: dict[str, QParams] = {}
-    for value in placed.values:
-        held = ranges[name_of(value)]
-        ends = (clips or {}).get(name_of(value), (held.low, held.high))
-        tensors[name_of(value)] = _activation(ends, scheme)
-    _share_scales(placed.carried, scheme, tensors)
+    for name in dict.fromkeys(name_of(v) for v in placed.values(scheme, ranges)):
+        root, bound = groups.root(name), groups.bound(name)
+        if root not in shared:
+            known = given[bound.by] if bound.fixed else None
+            shared[root] = _params(*known, scheme) if known else _activation(bound.ends, scheme)
+        tensors[name] = shared[root]
     for node in placed.weighted:
         weight = array(node.inputs[1])
         if weight is not None:
-            params = scales(node, weight, scheme)
-            tensors[name_of(node.inputs[1])] = _bias_fits(node, params, tensors)
+            name, params = name_of(node.inputs[1]), scales(node, weight, scheme)
+            needed = _least(node, params, tensors, scheme)
+            if name in tensors:  # another layer reads it too
+                needed = np.maximum(needed, tensors[name].scale)
+            tensors[name] = replace(params, scale=np.maximum(params.scale, needed))
     return QuantPlan(tensors, placed.left)
 
 
-@dataclass
-class _Placement:
-    scheme: Scheme
-    ranges: Ranges
-    kept: frozenset[ir.Node] = frozenset()
-    weighted: list[ir.Node] = field(default_factory=list)
-    carried: list[ir.Node] = field(default_factory=list)
-    values: list[ir.Value] = field(default_factory=list)
-    left: dict[str, str] = field(default_factory=dict)
+def _ends(value: ir.Value, ranges: Ranges, clips: Mapping[str, Ends]) -> Ends:
+    """What the value held, or the part of it that is to have integers of its own."""
+    data = array(value) if is_constant(value) else None
+    if data is not None:
+        return (float(data.min()), float(data.max())) if data.size else (0.0, 0.0)
+    held = ranges[name_of(value)]
+    return clips.get(name_of(value), (held.low, held.high))
 
-    def over(self, graph: ir.Graph) -> _Placement:
-        for node in graph:
-            if node.op_type not in self.scheme.weighted or node.domain:
-                continue
-            reason = self._reason_to_leave(node)
-            if reason:
-                self.left[name_of(node.outputs[0])] = reason
-            else:
-                self.weighted.append(node)
-        carried = [n for n in graph if n.op_type in self.scheme.carried and not n.domain]
-        self.left |= {name_of(n.outputs[0]): REQUESTED for n in carried if n in self.kept}
-        self.carried = [n for n in carried if n not in self.kept]
-        while self._strike_out():
-            pass
-        self.values = list(dict.fromkeys(self._quantized()))
-        return self
 
-    def _reason_to_leave(self, node: ir.Node) -> str:  # noqa: PLR0911  one line a reason
-        weight = node.inputs[1]
-        if self.kept & {node, self._after(node).producer()}:
-            return REQUESTED
-        if not is_constant(weight):
-            return "its weight is computed, not constant"
-        if weight is None or weight.dtype != ir.DataType.FLOAT:
-            return "its weight is not float32"
-        if node.op_type == "MatMul" and (weight.shape is None or weight.shape.rank() != 2):
-            return "its weight is not a matrix"
-        if name_of(node.inputs[0]) not in self.ranges:
-            return "its input was not observed"
-        if any(n is not node and not _same_use(n, node) for n in weight.consumers()):
-            return "its weight is shared with another kind of op"
-        if node.op_type == "Gemm" and not is_plain_gemm(node):
-            return "alpha, beta or transA are not plain"
-        if node.op_type in self.scheme.closed:
-            out = self._after(node)
-            if out.is_graph_output() or name_of(out) not in self.ranges:
-                return "its output leaves the graph"
-        return ""
-
-    def _after(self, node: ir.Node) -> ir.Value:
-        """The value a closed node really hands on: that of the activation it absorbs."""
-        out = node.outputs[0]
-        user = sole_user(out)
-        absorbed = user is not None and user.op_type in self.scheme.absorbed
-        return user.outputs[0] if user is not None and absorbed else out
-
-    def _quantized(self) -> Iterable[ir.Value]:
-        for node in self.weighted:
-            if node.inputs[0] is not None:
-                yield node.inputs[0]
-            if node.op_type in self.scheme.closed:
-                yield self._after(node)
-        for node in self.carried:
-            yield from (v for v in node.inputs if v is not None and name_of(v) in self.ranges)
-            yield node.outputs[0]
-
-    def _strike_out(self) -> bool:
-        made = {
-            v for n in self.weighted if n.op_type in self.scheme.closed for v in (self._after(n),)
-        }
-        made |= {n.outputs[0] for n in self.carried}
-        made |= {v for n in self.weighted if (v := n.inputs[0]) is not None}
-        readers = {*self.weighted, *self.carried}
-        kept = [n for n in self.carried if self._joins(n, made, readers)]
-        changed = len(kept) < len(self.carried)
-        self.carried = kept
-        return changed
-
-    def _joins(self, node: ir.Node, made: set[ir.Value], readers: set[ir.Node]) -> bool:
-        data = [v for v in node.inputs if v is not None and name_of(v) in self.ranges]
-        extra = [v for v in node.inputs if is_constant(v) and v and v.dtype == ir.DataType.FLOAT]
-        out = node.outputs[0]
-        return (
-            bool(data)
-            and not extra
-            and all(v in made for v in data)
-            and name_of(out) in self.ranges
-            and not out.is_graph_output()
-            and any(user in readers for user in out.consumers())
-        )
+def _grouped(
+    placed: Placement,
+    scheme: Scheme,
+    ends: Mapping[str, Ends],
+    given: Mapping[str, tuple[float, int]],
+) -> Groups:
+    """Values that share a scale; a node whose values cannot is left float, and says so."""
+    bottom, top = _LEVELS[scheme.activations]
+    fixed = {name: ((bottom - z) * s, (top - z) * s) for name, (s, z) in given.items()}
+    groups = Groups(ends, fixed, top - bottom)
+    for node in [n for n in (*placed.carried, *placed.readers) if n.op_type in scheme.same_scale]:
+        inputs = [name_of(v) for v in read(node)]
+        outputs = [v.name for v in node.outputs if v.name and v.name in ends]
+        reason = groups.join([n for n in inputs if n in ends], outputs)
+        if reason:
+            placed.leave(node, reason)
+    return groups
 
 
 def _named(graph: ir.Graph, names: Collection[str]) -> frozenset[ir.Node]:
@@ -169,49 +122,39 @@ def _near(name: str, known: Collection[str]) -> str:
     return near if len(near) < 200 else "`mcompile optimize MODEL -o FILE` writes the nodes it has"
 
 
-def _same_use(one: ir.Node, other: ir.Node) -> bool:
-    return one.op_type == other.op_type and one.attributes == other.attributes
-
-
-def is_plain_gemm(node: ir.Node) -> bool:
-    """Whether a Gemm is a matrix product and a bias, with nothing scaled or transposed."""
-    get = node.attributes.get_float
-    return (
-        get("alpha", 1.0) == 1.0
-        and get("beta", 1.0) == 1.0
-        and not node.attributes.get_int("transA", 0)
-    )
-
-
-def _activation(ends: tuple[float, float], scheme: Scheme) -> QParams:
+def _activation(ends: Ends, scheme: Scheme) -> QParams:
     """Scale and zero point so that zero is exact: padding and ReLU rely on it."""
     low, high = min(ends[0], 0.0), max(ends[1], 0.0)
     bottom, top = _LEVELS[scheme.activations]
     if scheme.symmetric_activations:
-        reach = max(-low, high)
-        low, high = -reach, reach
-        bottom = -top
-    scale = np.float32(max((high - low) / (top - bottom), 1e-12))
-    zero = (
-        0
-        if scheme.symmetric_activations
-        else int(np.clip(round(bottom - low / scale), bottom, top))
-    )
-    return QParams(np.asarray(scale), np.asarray(zero, scheme.activations), scheme.activations)
+        return _params(max(-low, high) / top, 0, scheme)
+    scale = float(np.float32(max((high - low) / (top - bottom), _SMALLEST)))
+    return _params(scale, int(np.clip(round(bottom - low / scale), bottom, top)), scheme)
 
 
-def _bias_fits(node: ir.Node, weight: QParams, tensors: dict[str, QParams]) -> QParams:
-    """The weight's scale, raised where the bias would not fit 31 bits (a channel of zeros)."""
+def _params(scale: float, zero: int, scheme: Scheme) -> QParams:
+    kind = scheme.activations
+    return QParams(np.asarray(np.float32(max(scale, _SMALLEST))), np.asarray(zero, kind), kind)
+
+
+def _least(node: ir.Node, weight: QParams, tensors: Mapping[str, QParams], scheme: Scheme) -> Array:
+    """The weight scale below which the bias would not fit its type (a channel of zeros)."""
+    bias, room = _bias(node, scheme), _ROOM.get(scheme.bias)
+    if bias is None or room is None:
+        return np.zeros((), np.float32)
+    needed = np.abs(bias) / (tensors[name_of(node.inputs[0])].scale * np.float32(room))
+    if not weight.scale.ndim:
+        needed = needed.max()
+    elif node.op_type == "ConvTranspose":
+        needed = needed.reshape(integer(node, "group", 1), -1).max(axis=0)
+    return np.asarray(needed, np.float32)
+
+
+def _bias(node: ir.Node, scheme: Scheme) -> Array | None:
+    """The bias of each output channel, where it is to be an integer."""
+    behind = bias_of(node) if scheme.integer_only else None
+    if behind is not None:
+        found = array(behind[0].inputs[behind[1]])
+        return None if found is None else found.reshape(-1)
     bias = array(node.inputs[2]) if len(node.inputs) > 2 else None
-    if bias is None or bias.ndim != 1:
-        return weight
-    step = tensors[name_of(node.inputs[0])].scale
-    needed = np.abs(bias) / (step * np.float32(2**30))
-    needed = needed if weight.scale.ndim else needed.max()
-    return replace(weight, scale=np.maximum(weight.scale, needed).astype(np.float32))
-
-
-def _share_scales(carried: Iterable[ir.Node], scheme: Scheme, tensors: dict[str, QParams]) -> None:
-    for node in carried:
-        if node.op_type in scheme.same_scale:
-            tensors[name_of(node.outputs[0])] = tensors[name_of(node.inputs[0])]
+    return bias if bias is not None and bias.ndim == 1 else None

@@ -13,11 +13,15 @@
 
 Scales are float32 in their shortest spelling, and come back bit for bit. A zero point that is the
 same in every channel is written once. Where biases were corrected there is a third table,
-`bias_shifts`, with what was added to each channel of the bias that goes into a value.
+`bias_shifts`, with what was added to each channel of the bias that goes into a value; where
+weights are not simply rounded, `codes` names the archive beside the text that holds them. Where
+the model was changed before it was planned, `changed` says how: such a plan is to be read, and is
+not taken back. A table that is not known is refused: to skip it would be to build something else.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,11 +30,16 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile.errors import UsageError
-from mcompile.graph import name_of, values
-from mcompile.types import Array, Program, QParams, QuantPlan
+from mcompile.quantize import plancodes
+from mcompile.quantize.plancodes import Beside
+from mcompile.quantize.planfit import demand, refusal
+from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 from mcompile.wording import nearest
 
+__all__ = ["CODES", "SCHEMA", "TEXT", "demand", "dump", "load", "read", "write"]
+
 SCHEMA = 1
+TEXT, CODES = "plan.json", "plan.npz"
 _LIMITS = {
     "uint4": (0, 15),
     "int4": (-8, 7),
@@ -58,21 +67,43 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     tensors: dict[str, _Entry]
     left_float: dict[str, str]
     bias_shifts: dict[str, list[float]] = {}
+    codes: Beside | None = None
+    changed: str = ""
 
 
-def dump(plan: QuantPlan) -> bytes:
-    """The plan as UTF-8 text; equal plans are equal bytes."""
+def write(plan: QuantPlan, folder: Path, changed: str = "") -> tuple[str, ...]:
+    """Write `plan.json` into the folder, `plan.npz` beside it where it takes one; their names.
+
+    `changed` is how the model was changed before it was planned, '' where it was not.
+    """
+    (folder / TEXT).write_bytes(dump(plan, changed))
+    if not plan.codes:
+        return (TEXT,)
+    (folder / CODES).write_bytes(plancodes.pack(plan.codes))
+    return TEXT, CODES
+
+
+def dump(plan: QuantPlan, changed: str = "") -> bytes:
+    """The plan as UTF-8 text, its codes by their hash alone; equal plans are equal bytes."""
     tensors = (_line(name, _entry(plan.tensors[name])) for name in sorted(plan.tensors))
     left = (_line(name, plan.left_float[name]) for name in sorted(plan.left_float))
     parts = [b'"schema": %d' % SCHEMA, _table("tensors", tensors), _table("left_float", left)]
     if plan.shifts:
         moved = {name: [_short(d) for d in np.asarray(s)] for name, s in plan.shifts.items()}
         parts.append(_table("bias_shifts", (_line(n, moved[n]) for n in sorted(moved))))
+    if plan.codes:
+        digest = hashlib.sha256(plancodes.pack(plan.codes)).hexdigest()
+        parts.append(_line("codes", Beside(CODES, digest)))
+    if changed:
+        parts.append(_line("changed", changed))
     return b"{\n" + b",\n".join(parts) + b"\n}\n"
 
 
-def read(path: Path, program: Program) -> QuantPlan:
-    """The plan in the file, which fits the program; raises `UsageError` where it does not."""
+def read(path: Path, program: Program, scheme: Scheme | None = None) -> QuantPlan:
+    """The plan in the file and the archive beside it, which fits the program, and the scheme.
+
+    Raises `UsageError` where it does not, or where the archive is missing or another plan's.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -81,16 +112,26 @@ def read(path: Path, program: Program) -> QuantPlan:
             where=f"{path}: {error.strerror}",
             fix="name the plan.json of a build",
         ) from error
-    found = load(data, str(path))
-    demand(found, program, str(path))
+    found = load(data, str(path), path.parent)
+    demand(found, program, str(path), scheme)
     return found
 
 
-def load(data: bytes, source: str = "the plan") -> QuantPlan:
-    """The plan behind the text; raises `UsageError`, naming `source`, where it is none."""
+def load(data: bytes, source: str = "the plan", folder: Path = Path()) -> QuantPlan:
+    """The plan behind the text, and behind the archive that it names in `folder`.
+
+    Raises `UsageError`, naming `source`, where it is none, or is one of a changed model.
+    """
     held = _document(data, source)
+    if held.changed:
+        raise refusal(
+            f"this plan is of a model that was changed first: {held.changed}",
+            source,
+            "leave out --plan: the same model and data are changed and planned the same again",
+        )
     made = {name: _params(name, entry, source) for name, entry in held.tensors.items()}
-    return QuantPlan(made, held.left_float, _shifts(held, source))
+    codes = plancodes.unpack(held.codes, folder, source) if held.codes else {}
+    return QuantPlan(made, held.left_float, _shifts(held, source), codes)
 
 
 def _shifts(held: _Document, source: str) -> dict[str, Array]:
@@ -100,39 +141,8 @@ def _shifts(held: _Document, source: str) -> dict[str, Array]:
         }
     for name, shift in made.items():
         if not np.isfinite(shift).all():
-            raise _refusal(f"what is added to {name} is not finite", source)
+            raise refusal(f"what is added to {name} is not finite", source)
     return made
-
-
-def demand(plan: QuantPlan, program: Program, source: str = "the plan") -> None:
-    """Return when the plan speaks of tensors of this program alone, and fits their shapes.
-
-    Raises `UsageError` with the nearest name for a tensor that the program does not have.
-    """
-    known = {name_of(v): v for v in values(program.graph.graph) if v.name}
-    for name in (*plan.tensors, *plan.left_float, *plan.shifts):
-        if name not in known:
-            raise _no_tensor(name, known, program, source)
-    for name, shift in plan.shifts.items():
-        _demand_shift(known[name], shift, source)
-    for name, params in plan.tensors.items():
-        shape = known[name].shape
-        if params.axis is None or shape is None:
-            continue
-        if not -shape.rank() <= params.axis < shape.rank():
-            raise _refusal(f"{name} has {shape.rank()} axes, and no axis {params.axis}", source)
-        size = shape[params.axis]
-        if isinstance(size, int) and size != params.scale.size:
-            raise _refusal(f"{name} has {size} channels and {params.scale.size} scales", source)
-
-
-def _demand_shift(value: ir.Value, shift: Array, source: str) -> None:
-    """Channels are the second axis of a convolution's output, the last of any other's."""
-    sizes = (
-        [value.shape[axis] for axis in (1, -1)] if value.shape and value.shape.rank() > 1 else []
-    )
-    if all(isinstance(size, int) for size in sizes) and sizes and shift.size not in sizes:
-        raise _refusal(f"{shift.size} numbers are added to the channels of {value.name}", source)
 
 
 def _document(data: bytes, source: str) -> _Document:
@@ -151,16 +161,6 @@ def _document(data: bytes, source: str) -> _Document:
             where=f"{source}: {error}",
             fix="start from the plan.json of a build, and change numbers only",
         ) from error
-
-
-def _no_tensor(name: str, known: Iterable[str], program: Program, source: str) -> UsageError:
-    near = nearest(name, known)
-    near = near if len(near) <= 200 else "a plan that was written for this model and target"
-    return UsageError(f"{program.name} has no tensor {name}", where=f"{source}, {name}", fix=near)
-
-
-def _refusal(what: str, source: str, fix: str = "the numbers that the build wrote") -> UsageError:
-    return UsageError(what, where=source, fix=fix)
 
 
 def _table(name: str, lines: Iterable[bytes]) -> bytes:
@@ -194,21 +194,19 @@ def _short(scale: Array) -> float:
 def _params(name: str, entry: _Entry, source: str) -> QParams:
     if entry.dtype not in _LIMITS:
         where = f"{source}, {name}"
-        raise _refusal(
-            f"{entry.dtype} is no type of integers", where, nearest(entry.dtype, _LIMITS)
-        )
+        raise refusal(f"{entry.dtype} is no type of integers", where, nearest(entry.dtype, _LIMITS))
     with np.errstate(over="ignore"):
         scale = np.asarray(entry.scale, np.float64).astype(np.float32)
     zero = np.asarray(entry.zero_point, np.float64)  # the integers of a text have no bounds
     low, high = _LIMITS[entry.dtype]
     if not scale.size or not np.isfinite(scale).all() or not (scale > 0).all():
-        raise _refusal(f"a scale of {name} is not a positive number", source)
+        raise refusal(f"a scale of {name} is not a positive number", source)
     if zero.size and not (low <= zero.min() and zero.max() <= high):
-        raise _refusal(f"a zero point of {name} is outside of {low}..{high}", source)
+        raise refusal(f"a zero point of {name} is outside of {low}..{high}", source)
     if (entry.axis is None) != (scale.ndim == 0):
-        raise _refusal(f"{name} has an axis without a scale a channel, or the reverse", source)
+        raise refusal(f"{name} has an axis without a scale a channel, or the reverse", source)
     if zero.ndim and zero.shape != scale.shape:
-        raise _refusal(f"{name} has {zero.size} zero points and {scale.size} scales", source)
+        raise refusal(f"{name} has {zero.size} zero points and {scale.size} scales", source)
     dtype = ir.DataType[entry.dtype.upper()].numpy()
     spread = np.broadcast_to(zero, scale.shape).astype(dtype)
     return QParams(scale, spread, entry.dtype, entry.axis)

@@ -6,6 +6,7 @@ the program. What later pieces need is held in memory; where that is too much, s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
@@ -32,32 +33,36 @@ class Walk:
     ) -> None:
         self._source, self._limit, self._threads = source, limit, threads
         self._made = {v.name: n for n in source.graph.graph for v in n.outputs if v.name}
+        self._reads = {n: tuple(_reads(n)) for n in source.graph.graph}
+        self._left = dict.fromkeys(self._reads)
         self._left = self._above(stops)
+        self._readers = Counter(name for n in self._left for name in set(self._reads[n]))
         self.held: list[dict[str, Array]] = [dict(f) for f in feeds]
 
     def to(self, stop: str) -> list[Array]:
         """The value of that name on each sample that is still held."""
-        piece = [n for n in self._above([stop]) if n in self._left]
-        self._left = {n: None for n in self._left if n not in set(piece)}
-        later = {name for n in self._left for name in _reads(n)}
-        wanted = [stop, *(v.name for n in piece for v in n.outputs if v.name in later)]
-        wanted = list(dict.fromkeys(w for w in wanted if w))
+        piece = list(self._above([stop]))
+        for node in piece:
+            del self._left[node]
+            self._readers.subtract(set(self._reads[node]))
+        made = (v.name for n in piece for v in n.outputs if v.name)
+        wanted = list(dict.fromkeys([stop, *(w for w in made if self._readers[w])]))
         if piece:
-            self._run(piece, wanted, later)
+            self._run(piece, wanted)
         return [values[stop] for values in self.held]
 
     def _above(self, stops: Sequence[str]) -> dict[ir.Node, None]:
-        """The nodes that the stops are computed from, in the order of execution."""
+        """The nodes not yet run that the stops are computed from, in the order of execution."""
         found: set[ir.Node] = set()
         waiting = list(stops)
         while waiting:
             node = self._made.get(waiting.pop())
-            if node is not None and node not in found:
+            if node is not None and node in self._left and node not in found:
                 found.add(node)
-                waiting += _reads(node)
-        return {n: None for n in self._source.graph.graph if n in found}
+                waiting += self._reads[node]
+        return {n: None for n in self._left if n in found}
 
-    def _run(self, piece: Sequence[ir.Node], wanted: list[str], later: set[str]) -> None:
+    def _run(self, piece: Sequence[ir.Node], wanted: list[str]) -> None:
         made = {v.name for n in piece for v in n.outputs}
         known = self.held[0]
         read = [n for n in dict.fromkeys(r for p in piece for r in _reads(p)) if n not in made]
@@ -66,7 +71,7 @@ class Walk:
         total = 0
         for index, values in enumerate(self.held):
             found = oracle.run({n: values[n] for n in given})
-            kept = {n: a for n, a in values.items() if n in later}
+            kept = {n: a for n, a in values.items() if self._readers[n]}
             self.held[index] = {**kept, **{n: found[n] for n in wanted}}
             total += sum(a.nbytes for a in self.held[index].values())
             if total > self._limit and index:

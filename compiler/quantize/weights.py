@@ -1,4 +1,4 @@
-"""Scales and integers for constant weights, symmetric, one scale per output channel.
+"""Scales and integers for constant weights, symmetric, one scale per output channel or for all.
 
     q = clip(round(w / s), -127, 127)        s = max |w| / 127
 
@@ -28,6 +28,7 @@ _LIMIT = 127
 _PAIR_LIMIT = 32767 / 255 - 1
 _SMALLEST = np.float32(1e-12)
 _SLAB = 1 << 22
+_WINDOWS = {"Conv", "ConvTranspose"}
 
 
 def scales(node: ir.Node, weight: Array, scheme: Scheme) -> QParams:
@@ -43,7 +44,7 @@ def scales(node: ir.Node, weight: Array, scheme: Scheme) -> QParams:
             found = np.maximum(found, _largest_pair(node, slab, axis) / _PAIR_LIMIT)
         where = part if axis == 0 else slice(None)
         peak[where] = np.maximum(peak[where], found)
-    if not scheme.per_channel:
+    if not scheme.per_channel or node.op_type in scheme.single:
         whole = np.maximum(peak.max(initial=0.0), _SMALLEST)
         return QParams(np.asarray(whole), np.zeros((), np.int8), scheme.weights)
     scale = np.maximum(peak, _SMALLEST)
@@ -66,6 +67,8 @@ def encode(weight: Array, params: QParams) -> Array:
 def _output_axis(node: ir.Node) -> int:
     if node.op_type == "MatMul":
         return -1
+    if node.op_type == "ConvTranspose":
+        return 1
     if node.op_type == "Gemm":
         return 0 if integer(node, "transB", 0) else 1
     return 0
@@ -84,7 +87,7 @@ def _by_channel(slab: Array, axis: int) -> Array:
 
 
 def _is_depthwise(node: ir.Node, weight: Array) -> bool:
-    return node.op_type == "Conv" and weight.shape[1] == 1 and integer(node, "group", 1) > 1
+    return node.op_type in _WINDOWS and weight.shape[1] == 1 and integer(node, "group", 1) > 1
 
 
 def _largest_pair(node: ir.Node, slab: Array, axis: int) -> Array:
@@ -92,8 +95,9 @@ def _largest_pair(node: ir.Node, slab: Array, axis: int) -> Array:
 
     Kernels walk a convolution's window with the input channels innermost.
     """
-    rows = np.moveaxis(slab, 1, -1) if node.op_type == "Conv" else slab
-    rows = _by_channel(rows, axis)
+    inner = 1 - axis
+    rows = np.moveaxis(slab, inner, -1) if node.op_type in _WINDOWS else slab
+    rows = _by_channel(rows, 0 if node.op_type in _WINDOWS else axis)
     if rows.shape[1] % 2:
         rows = np.pad(rows, ((0, 0), (0, 1)))
     pairs = rows.reshape(rows.shape[0], -1, 2)

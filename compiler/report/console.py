@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mcompile.record import Report
-from mcompile.report import figures, front, tables
+from mcompile.report import figures, front, integers, tables
 from mcompile.report.columns import Cell, align
 from mcompile.types import Measured
 
@@ -27,6 +27,10 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
         _block(console, align(_comparison(report)))
     _block(console, _checks(report, verbose))
     if verbose:
+        _block(console, align(_headed(integers.LAYER_HEAD, _layers(report))))
+        _block(console, align(_headed(integers.TRIED_HEAD, integers.tried(report))))
+        _block(console, align(_headed(integers.ALONE_HEAD, integers.alone(report))))
+        _block(console, [Text(f"  {integers.OVERRIDE}", "dim")] if report.tried else [])
         _block(console, align(_reasons(report)))
     _say(console, Text(), _verdict(report))
 
@@ -162,6 +166,16 @@ def _reasons(report: Report) -> list[list[Cell]]:
     undone = ((f"undone {u.rule}", u.node, tables.undoing(u)) for u in report.rules.undone)
     kept = (("left float", name, why) for name, why in report.left_float.items())
     return [[(figures.line(c), "") for c in row] for row in (*skipped, *undone, *kept)]
+
+
+def _layers(report: Report) -> list[tuple[str, ...]]:
+    return [line.cells for line in integers.layers(report)]
+
+
+def _headed(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[list[Cell]]:
+    """The rows under their titles; nothing where there are no rows."""
+    rows: list[list[Cell]] = [[(title, "bold") for title in head]] if body else []
+    return [*rows, *([(cell, "") for cell in row] for row in body)]
 
 
 def _verdict(report: Report) -> Text:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mcompile.record import Report
-from mcompile.report import figures, tables
+from mcompile.report import figures, integers, tables
 
 _MARKS = {"passed": "✅", "failed": "❌", "missed": "⚠️", "unproven": "❔"}
 _WORDS = {"missed": "missed (soft)"}
@@ -25,6 +25,8 @@ def render(report: Report) -> str:
         _advice(report),
         _stages(report),
         _rules(report),
+        _layers(report),
+        _tried(report),
         _left_float(report),
     )
     return "\n\n".join(p for p in parts if p) + "\n"
@@ -102,6 +104,27 @@ def _rules(report: Report) -> str:
     skipped = [f"{s.rule} at {s.node}: {s.reason}" for s in report.rules.skipped]
     undone = [f"undone {u.rule} at {u.node}: {tables.undoing(u)}" for u in report.rules.undone]
     return _fold("rules", "\n\n".join(p for p in (table, _list([*undone, *skipped])) if p))
+
+
+def _layers(report: Report) -> str:
+    lines = integers.layers(report)
+    jump = "".join(f"\n\nThe error jumps at {quiet(x.layer)}." for x in lines if x.jump)
+    table = _cut(integers.LAYER_HEAD, [x.cells for x in lines])
+    return _fold("quantized layers", table + jump)
+
+
+def _tried(report: Report) -> str:
+    """The files that were measured for the plan, the noise of each layer, and how to override."""
+    files = _table(integers.TRIED_HEAD, integers.tried(report))
+    noise = _cut(integers.ALONE_HEAD, integers.alone(report))
+    parts = [p for p in (files, noise) if p]
+    return _fold("sensitivity", "\n\n".join([*parts, integers.OVERRIDE]) if parts else "")
+
+
+def _cut(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """The table as far as a comment can hold it."""
+    more = f"\n\nAnd {len(body) - _LISTED:,} more, in report.json." if len(body) > _LISTED else ""
+    return _table(head, body[:_LISTED]) + more
 
 
 def _left_float(report: Report) -> str:

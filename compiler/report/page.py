@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mcompile.record import Layer, Report
-from mcompile.report import figures, front, plots, tables
+from mcompile.report import curves, figures, front, integers, plots, tables
 
 SHOWN_LAYERS = 40
 _SEPARATOR = re.compile(r"(?<=[/_.])")
@@ -46,6 +46,7 @@ def render(report: Report) -> str:
             slower=plots.beyond(plots.drawn(report)) if plots.drawn(report) else (0.0, 0),
             layers=layers[:SHOWN_LAYERS],
             more_layers=layers[SHOWN_LAYERS:],
+            **_integers(report),
             rules=tables.tried(report),
             ops=tables.ops(report),
             rules_of=lambda log, *more: _picked(log, "rule", "node", *more),
@@ -53,6 +54,21 @@ def render(report: Report) -> str:
             listed=LISTED,
         )
     )
+
+
+def _integers(report: Report) -> dict[str, object]:
+    """What the section on quantization shows."""
+    return {
+        "along": Markup(curves.along(report)),
+        "tried_plot": Markup(curves.tried(report)),
+        "integer_layers": integers.layers(report),
+        "shown_layers": SHOWN_LAYERS,
+        "files_tried": integers.tried(report),
+        "kept_by_file": [(t.how, ", ".join(t.kept)) for t in report.tried if t.kept],
+        "noise_alone": integers.alone(report),
+        "alone_head": integers.ALONE_HEAD,
+        "override": integers.OVERRIDE,
+    }
 
 
 def _environment() -> Environment:
@@ -68,6 +84,7 @@ def _environment() -> Environment:
         "breakable": breakable,
         "label": figures.label,
         "figure": figures.figure,
+        "decibel": integers.decibel,
         "found": figures.found,
         "source": figures.source,
         "seconds": figures.seconds,

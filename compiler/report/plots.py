@@ -1,4 +1,4 @@
-"""The latency distribution as an inline SVG that follows the page's colours, light or dark.
+"""Plots as inline SVGs that follow the page's colours, light or dark; that of the latencies.
 
 The same times always give the same bytes: the salt of the ids is fixed and no date is written.
 Text stays text, in the font of the page.
@@ -7,7 +7,8 @@ Text stays text, in the font of the page.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcompile.record import Report, Variant
@@ -16,23 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SERIES = ("#000001", "#000002", "#000003", "#000004")
-_INK, _MUTED = "#000005", "#000006"
+INK, MUTED = "#000005", "#000006"
 _STYLES = {c: f"var(--series-{i})" for i, c in enumerate(SERIES)} | {
-    _INK: "var(--ink)",
-    _MUTED: "var(--muted)",
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
 }
 _RC: dict[str, Any] = {
     "svg.hashsalt": "mcompile",
     "svg.fonttype": "none",
     "font.size": 10,
-    "text.color": _MUTED,
-    "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _MUTED,
-    "xtick.color": _MUTED,
+    "text.color": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
 }
 _BINS = 60
+_IDS = re.compile(r' id="|url\(#|href="#')
 
 
 def drawn(report: Report) -> tuple[Variant, ...]:
@@ -50,9 +54,12 @@ def beyond(variants: Sequence[Variant]) -> tuple[float, int]:
 
 def latency(report: Report) -> str:
     """An `<svg>` element with one outlined histogram a variant, or nothing without times."""
-    variants = drawn(report)
-    if not variants:
-        return ""
+    variants, limits = drawn(report), _limits(report)
+    return svg("latency", lambda axes: _draw(axes, variants, limits)) if variants else ""
+
+
+def svg(name: str, draw: Callable[[Axes], None]) -> str:
+    """The plot that `draw` draws, as an `<svg>` element whose ids begin with `name`."""
     # matplotlib takes half a second to import: only a report with a plot pays for it.
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -62,9 +69,11 @@ def latency(report: Report) -> str:
         mpl.rcdefaults()
         mpl.rcParams.update(_RC)  # type: ignore[arg-type,unused-ignore]
         figure = Figure(figsize=(5.2, 3.0), layout="constrained")
-        _draw(figure.subplots(), variants, _limits(report))
+        axes = figure.subplots()
+        axes.spines[["top", "right"]].set_visible(False)
+        draw(axes)
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(out.getvalue())
+    return _inline(out.getvalue(), name)
 
 
 def _limits(report: Report) -> dict[str, float]:
@@ -83,7 +92,7 @@ def _draw(axes: Axes, variants: Sequence[Variant], limits: dict[str, float]) -> 
         axes.hist(times, edges, histtype="step", color=colour, linewidth=1.3)
     for name, limit in limits.items():
         if start <= limit <= end:
-            axes.axvline(limit, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
+            axes.axvline(limit, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
             axes.text(
                 limit, 1.02, f"{name} limit", transform=axes.get_xaxis_transform(), ha="center"
             )
@@ -91,14 +100,15 @@ def _draw(axes: Axes, variants: Sequence[Variant], limits: dict[str, float]) -> 
     axes.set_ylim(bottom=0.2)
     axes.set_xlabel("latency, ms")
     axes.set_yticks([])
-    axes.spines[["top", "left", "right"]].set_visible(False)
+    axes.spines["left"].set_visible(False)
 
 
-def _inline(svg: str) -> str:
+def _inline(text: str, name: str) -> str:
     """The bare element: no prologue, no metadata, no link to anywhere, colours by their role."""
-    body = svg[svg.index("<svg ") :]
+    body = text[text.index("<svg ") :]
     head, rest = body.split("<metadata>")
     body = head + rest.split("</metadata>", 1)[1]
     for colour, role in _STYLES.items():
         body = body.replace(colour, role)
-    return body
+    # An id is there once in a page, which may hold several plots.
+    return _IDS.sub(rf"\g<0>{name}-", body)

@@ -18,6 +18,8 @@ _DRAWS, _SEED, _SHOWN = 1000, 0, 8
 
 def worthless(found: Survey) -> Iterator[Finding]:
     """A hard finding where nothing but zeros came, or one sample over and over."""
+    if found.samples < _LEAST:
+        return
     counted = [s for s in found.inputs.values() if s.numeric and s.largest > 1]
     if counted and all(s.zero == s.units for s in counted):
         yield Finding(
@@ -28,7 +30,7 @@ def worthless(found: Survey) -> Iterator[Finding]:
             "give real data: ranges cannot be learnt from zeros",
             hard=True,
         )
-    elif found.samples >= _LEAST and found.copies == found.samples - 1:
+    elif found.copies == found.samples - 1:
         yield Finding(
             "duplicates",
             "all samples are the same",
@@ -41,7 +43,7 @@ def worthless(found: Survey) -> Iterator[Finding]:
 def amounts(found: Survey, evaluation: Survey | None) -> Iterator[Finding]:
     """Too few, the same over again, nearly the same over again, classes that never occur."""
     yield from _few(found)
-    yield from _copies(found)
+    yield from _copies(found, evaluation)
     yield from _near_copies(found, evaluation)
     if evaluation is not None:
         yield from _missing(found.classes, evaluation.classes)
@@ -51,7 +53,8 @@ def _few(found: Survey) -> Iterator[Finding]:
     if found.samples < _LEAST:
         yield Finding(
             "too-few",
-            f"{found.samples or 'no'} sample{'s' * (found.samples != 1)} to calibrate with",
+            f"{found.samples or 'no'} sample{'s' * (found.samples != 1)}, "
+            f"and at least {_LEAST} are needed",
             "a single sample would set every range by itself",
             "give some dozens that look like what the device will see",
             hard=True,
@@ -67,8 +70,10 @@ def _few(found: Survey) -> Iterator[Finding]:
         )
 
 
-def _copies(found: Survey) -> Iterator[Finding]:
-    if found.copies <= _COPIES * found.samples:
+def _copies(found: Survey, evaluation: Survey | None) -> Iterator[Finding]:
+    # Of what can take few values, such as a table of flags, both sets repeat themselves.
+    usual = evaluation.copies / max(evaluation.samples, 1) if evaluation is not None else 0.0
+    if found.copies <= max(_COPIES, 2 * usual) * found.samples:
         return
     yield Finding(
         "duplicates",

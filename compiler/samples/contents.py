@@ -25,8 +25,10 @@ def contents(name: str, found: Survey, evaluation: Survey | None) -> Iterator[Fi
     elif not mine.real and not mine.layout:
         yield from _single(mine, other, found)
     else:
-        sole = sum(s.real and s.largest > 1 for s in found.inputs.values()) == 1
-        yield from _constant(mine, other, sole)
+        # One vector beside a picture, the same in every sample, is a setting and not a blank.
+        setting = _flags(mine) or (not mine.layout and mine.range[0] == mine.range[1])
+        if not (other is None and setting and _varied(mine, found)):
+            yield from _constant(mine, other, hard=bool(mine.layout) and not _varied(mine, found))
         yield from _clipped(mine, other)
 
 
@@ -45,11 +47,7 @@ def _single(mine: Seen, other: Seen | None, found: Survey) -> Iterator[Finding]:
     low, high = mine.range
     if low != high or (other is not None and other.range == (low, high)):
         return
-    varied = any(
-        s.numeric and s.range[0] != s.range[1] and not s.real for s in found.inputs.values()
-    )
-    # A mask of ones, or token types of zero, beside tokens that vary.
-    if other is None and varied and low in (0, 1):
+    if other is None and _flags(mine) and _varied(mine, found):
         return
     yield Finding(
         "single-value",
@@ -60,7 +58,18 @@ def _single(mine: Seen, other: Seen | None, found: Survey) -> Iterator[Finding]:
     )
 
 
-def _constant(mine: Seen, other: Seen | None, alone: bool) -> Iterator[Finding]:
+def _flags(mine: Seen) -> bool:
+    """Whether it is 1 throughout or 0 throughout, as a mask or token types are beside words."""
+    return mine.range in ((0.0, 0.0), (1.0, 1.0))
+
+
+def _varied(mine: Seen, found: Survey) -> bool:
+    """Whether another input holds more than one value, and more than one number a sample."""
+    others = (s for s in found.inputs.values() if s is not mine and s.numeric and s.largest > 1)
+    return any(s.range[0] != s.range[1] for s in others)
+
+
+def _constant(mine: Seen, other: Seen | None, *, hard: bool) -> Iterator[Finding]:
     blank, usual = _blank(mine), _blank(other) / max(other.units, 1) if other is not None else 0.0
     if blank < _FEWEST or blank <= max(_CONSTANT, 2 * usual) * mine.units:
         return
@@ -71,7 +80,7 @@ def _constant(mine: Seen, other: Seen | None, alone: bool) -> Iterator[Finding]:
         f"{blank} of {mine.units}"
         + (f", {_blank(other)} of {other.units} in the evaluation set" if other else ""),
         "remove blank samples: they show the model nothing",
-        hard=every and (alone or bool(mine.layout)),
+        hard=every and hard,
     )
 
 

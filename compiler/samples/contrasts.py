@@ -36,7 +36,8 @@ def scale(mine: Seen, other: Seen | None) -> Iterator[Finding]:
 def _against_pictures(mine: Seen, other: Seen) -> Finding | None:
     if len(mine.moments.mean) != len(other.moments.mean):
         return None
-    why = _slip(_ranges(other), _ranges(mine))
+    # A channel alone may not reach both ends of what pictures hold.
+    why = _slip(_ranges(other), _ranges(mine)) or _slip([other.range], [mine.range])
     ratio = width(mine.range) / width(other.range)
     deviations = float(mine.moments.deviation.mean() / other.moments.deviation.mean())
     absurd = min(_times(ratio), _times(deviations)) >= _ABSURD
@@ -62,7 +63,8 @@ def _against_signal(mine: Seen, other: Seen) -> Finding | None:
     factor = min(_times(peaks), _times(deviations))
     if factor < _LOUDER:
         return None
-    words = " (16-bit numbers not divided by 32768?)" if peaks > _BITS16 else ""
+    loudest = max(map(abs, mine.range))
+    words = " (16-bit numbers not divided by 32768?)" if _BITS16 < loudest <= 2**15 else ""
     return Finding(
         "range",
         f"the values of {mine.port.name} are of another scale than the evaluation set's",

@@ -7,11 +7,13 @@ import pytest
 
 from mcompile.errors import CompileError, ContractError, LoweringError
 from mcompile.files import hashed
-from mcompile.graph import parse
+from mcompile.graph import opset, parse
+from mcompile.opsets.versions import converted
 from mcompile.oracle import Oracle
 from mcompile.profile import Device, Target
 from mcompile.quantize import dynamic, half, insert, observe, plan
 from mcompile.quantize.half import OF
+from mcompile.quantize.weight_only import BITS, OPSETS, weight_only
 from mcompile.types import Precision
 
 from .models import build, noise
@@ -23,6 +25,8 @@ LEAST_DB = {
     Precision.BF16: 25.0,
     Precision.INT8: 24.0,
     Precision.INT8_DYNAMIC: 24.0,
+    Precision.INT8_WEIGHTS: 36.0,
+    Precision.INT4_WEIGHTS: 15.0,
 }
 
 
@@ -39,6 +43,9 @@ def prepared(backend, precision, program):
         return insert(program, plan(program, ranges, scheme), scheme)
     if precision is Precision.INT8_DYNAMIC:
         return dynamic(program, scheme)[0]
+    if precision in BITS:
+        newest = max(opset(program), OPSETS[precision])
+        return weight_only(converted(program, newest), precision)[0]
     if precision in OF:
         return half(program, precision, noise(program))[0]
     return program

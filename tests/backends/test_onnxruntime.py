@@ -1,5 +1,6 @@
 """What holds for ONNX Runtime alone."""
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 
@@ -9,6 +10,7 @@ from mcompile.graph import load
 from mcompile.oracle import Oracle
 from mcompile.profile import Device, Runtime, Target
 from mcompile.quantize import half, insert, observe, plan
+from mcompile.quantize.weight_only import weight_only
 from mcompile.types import Precision
 
 from .models import build, noise
@@ -98,3 +100,54 @@ def test_linear_layers_with_a_bias_run_on_integers(tmp_path):
         ops = [layer.op for layer in executor.layers(next(iter(noise(program))).feeds, 1)]
     assert ops.count("MatMulIntegerToFloat") == 4
     assert "Gemm" not in ops
+
+
+EIGHT, FOUR = Precision.INT8_WEIGHTS, Precision.INT4_WEIGHTS
+WIDE = """<ir_version: 9, opset_import: ["": 21]>
+wide (float[1,96] x) => (float[1,80] y) {
+  h = Gemm <transB = 1> (x, w1, b1)
+  r = Relu(h)
+  y = MatMul(r, w2)
+}"""
+
+
+def wide():
+    rng = np.random.default_rng(0)
+    shapes = {"w1": (64, 96), "b1": (64,), "w2": (64, 80)}
+    weights = {n: rng.standard_normal(s).astype(np.float32) / 8 for n, s in shapes.items()}
+    program = graph.parse(WIDE, weights)
+    graph.infer_shapes(program)
+    return program
+
+
+@pytest.mark.parametrize("precision", [EIGHT, FOUR])
+def test_integer_weights_are_multiplied_as_they_are_stored(precision, tmp_path):
+    there = target(precision, arch="x86_64")
+    artifact = RUNTIME.lower(weight_only(wide(), precision)[0], there, tmp_path)
+    with RUNTIME.open(artifact, tmp_path, 1) as executor:
+        layers = executor.layers({"x": np.ones((1, 96), np.float32)}, 1)
+    assert [layer.op for layer in layers] == ["MatMulNBits", "Relu", "MatMulNBits"]
+
+
+def test_four_bits_make_a_smaller_file_than_eight(tmp_path):
+    sizes = []
+    for precision in (Precision.FP32, EIGHT, FOUR):
+        (tmp_path / precision.value).mkdir()
+        program = wide() if precision is Precision.FP32 else weight_only(wide(), precision)[0]
+        there = target(precision, arch="x86_64")
+        made = RUNTIME.lower(program, there, tmp_path / precision.value)
+        sizes.append(made.files[0].bytes)
+    assert sizes[1] < 0.45 * sizes[0]
+    assert sizes[2] < 0.75 * sizes[1]
+
+
+@pytest.mark.parametrize(("precision", "version"), [(EIGHT, ">=1.23"), (FOUR, ">=1.20")])
+def test_the_contract_names_the_runtime_that_has_the_kernels(precision, version, tmp_path):
+    there = target(precision, arch="x86_64")
+    artifact = RUNTIME.lower(weight_only(wide(), precision)[0], there, tmp_path)
+    assert artifact.contract.version.split(",")[-1] == version
+
+
+def test_16_bit_activations_are_not_offered_because_they_run_in_float():
+    assert Precision.INT16X8 not in RUNTIME.precisions
+    assert Precision.BF16 not in RUNTIME.precisions

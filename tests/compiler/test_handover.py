@@ -11,6 +11,7 @@ import pytest
 from mcompile import cli, graph
 from mcompile.artifact import read, read_golden
 from mcompile.oracle import Oracle
+from mcompile.quantize import planfile
 from mcompile.types import Precision
 
 from .conftest import QUICK
@@ -26,6 +27,20 @@ def test_only_the_chosen_form_is_left(built, manifest) -> None:
     assert not [p for p in built.folder.iterdir() if p.name.startswith(".") or p.is_dir()]
     data = (built.folder / "model.onnx").read_bytes()
     assert manifest.artifact.files[0].sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_the_plan_is_beside_an_int8_artifact_and_is_that_of_the_report(built) -> None:
+    plan = planfile.load((built.folder / "plan.json").read_bytes(), "plan.json", built.folder)
+    assert {"x", "w1", "w3"} <= {*plan.tensors}
+    held = {r["tensor"]: r["scale"] for r in built.report["quantization"]}
+    assert {n: float(np.max(p.scale)) for n, p in plan.tensors.items()} == held
+
+
+def test_a_float_artifact_has_no_plan(data) -> None:
+    words = [str(data / "net.onnx"), "--target", "cpu-server", "--precision", "fp32", *QUICK, "-q"]
+    cli.run([*words, "-o", str(data)])
+    assert not (data / "net-cpu-server-fp32" / "plan.json").exists()
+    assert (data / "net-cpu-server-fp32" / "model.onnx").exists()
 
 
 def test_golden_outputs_are_those_of_the_untouched_model(built, manifest) -> None:

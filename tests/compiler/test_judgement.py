@@ -14,7 +14,7 @@ from mcompile.judgement import judged
 from mcompile.measure.machine import Machine
 from mcompile.options import Options
 from mcompile.outcome import Outcome
-from mcompile.record import Log, Report, Undone
+from mcompile.record import AloneRow, Log, Report, TriedRow, Undone
 from mcompile.targets import load
 from mcompile.types import Precision, Verdict
 
@@ -214,6 +214,33 @@ def test_the_quantization_table_has_ranges_and_largest_scales(judge) -> None:
     assert rows["x"].scale == pytest.approx((rows["x"].high - rows["x"].low) / 255, rel=0.02)
     assert rows["w1"].channels == 8
     assert rows["w1"].low is None
+
+
+def test_layers_of_the_plan_have_their_error_and_what_they_read(judge) -> None:
+    rows = {r.layer: r for r in judge().quantized_layers}
+    assert {"a0", "c0", "y"} <= {*rows}
+    assert rows["a0"].reads == "x"
+    assert rows["c0"].channels == 16
+    assert 0 < rows["c0"].sqnr_db < 200
+    assert rows["c0"].saturated == 0.0
+
+
+def test_what_was_tried_is_in_the_report_and_in_the_advice(judge, outcome) -> None:
+    tried = (TriedRow("plain", (), 9.0, 1.0, taken=True),
+             TriedRow("c0 float", ("c0",), 19.0, 1.5, taken=False))  # fmt: skip
+    alone = (AloneRow("a0", "Conv", 30.0), AloneRow("c0", "Conv", 20.0))
+    form = replace(outcome.forms[INT8], tried=tried, alone=alone)
+    changed = replace(outcome, forms={**outcome.forms, INT8: form})
+    report = judge(changed=changed, target=limited(outcome, sqnr_db_min=150.0))
+    assert report.tried == tried
+    assert [(r.layer, r.macs_m) for r in report.alone] == [
+        ("c0", pytest.approx(16 * 8 * 256 / 1e6)), ("a0", pytest.approx(0.050784)),
+    ]  # fmt: skip
+    assert (
+        "best tried: c0 float, 19.0 dB at 1.50x the latency of this one"
+        in row(report, "sqnr_db_min").advice
+    )
+    assert "tried" not in row(judge(target=limited(outcome, size_mb=1e-6)), "size_mb").advice
 
 
 def test_the_machine_is_named_with_what_matters_to_a_number(judge) -> None:

@@ -14,6 +14,7 @@ from mcompile.samples import Preprocess
 from mcompile.types import Precision
 
 FLOAT, INT8, HALF = Precision.FP32, Precision.INT8, Precision.FP16
+DYNAMIC = Precision.INT8_DYNAMIC
 
 
 def given(**more) -> Options:
@@ -26,10 +27,11 @@ def given(**more) -> Options:
         (given(), FLOAT, (FLOAT,)),
         (given(precision="fp16"), HALF, (HALF, FLOAT)),
         (given(precision="int8", calibration="c.npz"), INT8, (INT8, FLOAT)),
-        (given(precision="int8-dynamic"), Precision.INT8_DYNAMIC, (Precision.INT8_DYNAMIC, FLOAT)),
+        (given(precision="int8-dynamic"), DYNAMIC, (DYNAMIC, FLOAT)),
         (given(precision="bf16"), Precision.BF16, (FLOAT,)),
-        (given(precision="auto"), FLOAT, (FLOAT,)),
-        (given(precision="auto", calibration="c.npz"), INT8, (INT8, FLOAT)),
+        (given(precision="auto"), FLOAT, (FLOAT, DYNAMIC)),
+        (given(precision="auto", calibration="c.npz"), INT8, (INT8, DYNAMIC, FLOAT)),
+        (given(precision="auto", target="raspberry-pi-4"), FLOAT, (FLOAT, DYNAMIC)),
         (given(target="raspberry-pi-4", calibration="c.npz"), INT8, (INT8, FLOAT)),
     ],
 )
@@ -71,6 +73,21 @@ def test_a_precision_that_the_backend_cannot_write_is_refused(tmp_path: Path) ->
     with pytest.raises(TargetError, match="onnxruntime cannot be given bf16") as caught:
         resolve("m", given(target=str(tmp_path / "mine.toml"), precision="bf16"))
     assert caught.value.fix.startswith("--precision fp32 or fp16")
+
+
+@pytest.mark.parametrize(
+    ("legality", "forms"),
+    [
+        ('fp16 = "native"', (INT8, DYNAMIC, HALF, FLOAT)),
+        ('int8-dynamic = { status = "emulated", because = "x", source = "y" }', (INT8, FLOAT)),
+        ('int8 = { falls_back_to = "fp32", because = "x", source = "y" }', (FLOAT, DYNAMIC)),
+    ],
+)
+def test_auto_tries_what_the_device_has_kernels_for(tmp_path: Path, legality, forms) -> None:
+    profile = f'extends = "cpu-server"\n[legality]\n{legality}\n'
+    (tmp_path / "mine.toml").write_text(profile)
+    asked = given(target=str(tmp_path / "mine.toml"), precision="auto", calibration="c.npz")
+    assert resolve("m", asked).precisions == forms
 
 
 def test_limits_of_scenario_and_caller_are_in_the_target() -> None:

@@ -240,6 +240,13 @@ def test_a_vacuous_comparison_proves_nothing():
         ("sqnr_db_min", "sqnr_db", 9.0, Precision.INT8, "calibration data; then fp16"),
         ("sqnr_db_min", "sqnr_db", 9.0, Precision.FP16, "fp32"),
         ("sqnr_db_min", "sqnr_db", 9.0, Precision.FP32, "report"),
+        ("sqnr_db_min", "sqnr_db", 9.0, Precision.INT4_WEIGHTS, "int8-weights; then fp16"),
+        ("sqnr_db_min", "sqnr_db", 9.0, Precision.INT8_WEIGHTS, "fp16; then fp32"),
+        ("sqnr_db_min", "sqnr_db", 9.0, Precision.INT8_DYNAMIC, "int8-weights; then fp16"),
+        ("sqnr_db_min", "sqnr_db", 9.0, Precision.INT16X8, "calibration data; then fp16"),
+        ("accuracy_drop_pp", "accuracy_drop_pp", 10.1, Precision.INT4_WEIGHTS, "int8-weights"),
+        ("size_mb", "size_mb", 21.0, Precision.INT4_WEIGHTS, "pruning"),
+        ("accuracy_min", "accuracy", 9.0, Precision.INT4_WEIGHTS, "distil"),
         ("accuracy_min", "accuracy", 9.0, Precision.INT8, "distil"),
         ("accuracy_min", "accuracy", 9.0, Precision.FP32, "better trained"),
     ],
@@ -270,3 +277,11 @@ def test_every_failure_has_advice_and_a_reason(row):
     check = judge(bad, budget=row.budget)
     assert check.advice
     assert ("above" if row.at_most else "below") in check.because
+
+
+@pytest.mark.parametrize("table", [FLOOR_DB, FLOOR_PERCENT])
+def test_every_precision_has_a_floor_and_more_bits_a_higher_one(table):
+    assert set(table) == set(Precision)
+    assert table[Precision.FP32] == max(table.values())
+    assert table[Precision.INT4_WEIGHTS] < table[Precision.INT8_WEIGHTS]
+    assert table[Precision.INT8] < table[Precision.INT16X8]

@@ -23,6 +23,9 @@ fp16 = { falls_back_to = "fp32", because = "it has no half precision", source = 
 bf16 = "illegal"
 int8 = "native"
 int8-dynamic = { status = "emulated", because = "it is slow" }
+int8-weights = "native"
+int4-weights = "native"
+int16x8 = "illegal"
 
 [budgets]
 latency_p99_ms = 100

@@ -93,7 +93,7 @@ def test_an_unknown_precision_is_refused_as_default_and_in_the_table(said: Said)
     )
     assert said(parse, {"legality": {"fp8": "native"}}, "pi.toml") == (
         "fp8 is not a precision\n  in   pi.toml, [legality]\n"
-        "  try  fp32, fp16, bf16, int8 or int8-dynamic"
+        "  try  fp32, fp16, bf16, int8, int8-dynamic, int8-weights, int4-weights or int16x8"
     )
 
 

@@ -68,7 +68,7 @@ def test_a_bad_entry_is_refused(said: Said, value: object, what: str, fix: str) 
 
 def test_a_precision_of_no_such_name_is_refused(said: Said) -> None:
     assert said(precision, "in8", "pi.toml, precision") == (
-        '"in8" is not a precision\n  in   pi.toml, precision\n  try  int8'
+        '"in8" is not a precision\n  in   pi.toml, precision\n  try  int8 or int16x8'
     )
 
 
@@ -104,7 +104,7 @@ def test_the_default_precision_must_be_legal(said: Said) -> None:
     table = target(int8=Legality("illegal"), bf16=falls(Precision.FP32)).legality
     assert said(complete, table, Precision.INT8, "pi.toml") == (
         "int8 is the default and yet not legal\n  in   pi.toml, precision\n"
-        "  try  fp32, fp16 or int8-dynamic"
+        "  try  fp32, fp16, int8-dynamic, int8-weights, int4-weights or int16x8"
     )
 
 
@@ -132,7 +132,8 @@ def test_strict_refuses_what_would_fall_back(said: Said) -> None:
     nano = target(int8=falls(Precision.FP16))
     assert said(effective, nano, Precision.INT8, True) == (
         "nano may not be given int8: it has no such kernels\n  in   target nano, [legality]\n"
-        "  try  --precision fp32, fp16, bf16 or int8-dynamic, or leave out --strict"
+        "  try  --precision fp32, fp16, bf16, int8-dynamic, int8-weights, int4-weights or int16x8, "
+        "or leave out --strict"
     )
 
 
@@ -140,5 +141,5 @@ def test_an_illegal_precision_is_refused_either_way(said: Said) -> None:
     nano = target(fp32=Legality("illegal"))
     assert said(effective, nano, Precision.FP32) == (
         "nano may not be given fp32\n  in   target nano, [legality]\n"
-        "  try  --precision fp16, bf16, int8 or int8-dynamic"
+        "  try  --precision fp16, bf16, int8, int8-dynamic, int8-weights, int4-weights or int16x8"
     )

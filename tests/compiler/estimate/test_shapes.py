@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
 from mcompile import graph
 from mcompile.estimate.shapes import elements, nbytes, prepare, shape, stored, weight
@@ -65,3 +66,24 @@ def test_functions_are_looked_into():
     )
     assert [n.op_type for n in prepare(program).graph.graph] == ["Add"]
     assert [n.op_type for n in program.graph.graph] == ["Twice"]
+
+
+def test_scales_of_blocks_count_with_their_codes():
+    text = """<ir_version: 10, opset_import: ["": 21]>
+    net (float[1, 64] x) => (float[1, 8] y) {
+        w = DequantizeLinear <axis = 0, block_size = 32> (q, s, z)
+        y = MatMul(x, w)
+    }"""
+    int4 = np.dtype(ir.DataType.INT4.numpy())
+    program = graph.parse(text)
+    held = {
+        "q": np.ones((64, 8)).astype(int4),
+        "s": np.ones((2, 8), np.float32),
+        "z": np.ones((2, 8)).astype(int4),
+    }
+    inner = {v.name: v for v in program.graph.graph[0].inputs}
+    for name, data in held.items():
+        value = graph.initializer(program.graph.graph, f"{name}.held", data)
+        ir.convenience.replace_all_uses_with(inner[name], value)
+    real = program.graph.graph[0].outputs[0]
+    assert nbytes(weight(real)) == nbytes(real) == 64 * 8 // 2 + 2 * 8 * 4 + 2 * 8 // 2

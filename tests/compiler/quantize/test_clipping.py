@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mcompile.quantize.clipping import METHODS, entropy, mse, percentile
+from mcompile.quantize.clipping import METHODS, candidates, entropy, mse, percentile
 from mcompile.quantize.ranges import BINS, TensorRange
 
 FLOATS = st.floats(-1e4, 1e4, width=32)
@@ -138,3 +138,17 @@ def test_a_percentile_is_that_of_the_histogram():
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_tensor_of_zeros_has_no_range(method):
     assert method(observed(np.zeros(8)), 256, False) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@given(data=DATA)
+@settings(deadline=None, derandomize=True, max_examples=20)
+def test_candidates_start_with_the_extremes_and_differ(symmetric, data):
+    found = observed(data)
+    ends = candidates(found, 256, symmetric)
+    assert ends[0] == (found.low, found.high)
+    near = (max(found.high, 0) - min(found.low, 0)) / 256
+    for index, one in enumerate(ends):
+        assert found.low <= one[0] <= one[1] <= found.high
+        for other in ends[:index]:
+            assert max(abs(one[0] - other[0]), abs(one[1] - other[1])) > near

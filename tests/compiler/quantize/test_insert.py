@@ -8,8 +8,10 @@ import onnx_ir as ir
 import pytest
 
 from mcompile import graph
+from mcompile.opsets.versions import converted
 from mcompile.oracle import Oracle
 from mcompile.quantize import insert, observe, plan
+from mcompile.schemes.litert import LITERT_INT8, LITERT_INT16X8
 
 from .nets import SCHEME, residual, samples
 
@@ -94,3 +96,39 @@ def test_two_layers_may_share_a_weight():
     result = insert(program, plan(program, ranges, SCHEME), SCHEME)
     onnx.checker.check_model(ir.to_proto(result.graph), full_check=True)
     assert sqnr_db(program, result, samples(program, 4, seed=9)) > 25
+
+
+def test_an_output_that_an_integer_kernel_makes_is_handed_out_under_its_name():
+    program = graph.parse(
+        """<ir_version: 9, opset_import: ["": 17]>
+        net (float[1,4] x) => (float[1,4] y, float[1,4] z) { y = Sigmoid(x) z = Tanh(y) }"""
+    )
+    graph.infer_shapes(program)
+    ranges = observe(program, samples(program))
+    result = insert(program, plan(program, ranges, LITERT_INT8), LITERT_INT8)
+    assert [p.name for p in result.outputs] == ["y", "z"]
+    assert {v.producer().op_type for v in result.graph.graph.outputs} == {"DequantizeLinear"}
+    onnx.checker.check_model(ir.to_proto(result.graph), full_check=True)
+    assert sqnr_db(program, result, samples(program, 4, seed=9)) > 25
+
+
+def test_pairs_of_sixteen_bits_run_in_operator_set_21():
+    program = residual()
+    ranges = observe(program, samples(program))
+    newer = converted(program, 21)
+    result = insert(newer, plan(newer, ranges, LITERT_INT16X8), LITERT_INT16X8)
+    onnx.checker.check_model(ir.to_proto(result.graph), full_check=True)
+    assert sqnr_db(program, result, samples(program, 4, seed=1)) > 30
+
+
+def test_the_whole_of_a_residual_net_is_written_as_integers():
+    program = residual()
+    scheme = LITERT_INT8
+    found = plan(program, observe(program, samples(program)), scheme)
+    result = insert(program, found, scheme)
+    assert found.left_float == {}
+    for node in result.graph.graph:
+        if not node.op_type.endswith("Linear") and node.op_type != "Relu":
+            makers = {v.producer().op_type for v in node.inputs}
+            assert makers == {"DequantizeLinear"}, node
+    assert sqnr_db(program, result, samples(program, 4, seed=9)) > 20

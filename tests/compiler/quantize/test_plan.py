@@ -3,11 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mcompile import graph
 from mcompile.errors import UsageError
+from mcompile.oracle import Oracle
 from mcompile.quantize import TensorRange, insert, observe, plan
+from mcompile.quantize.edges import absorbed, handed_on, read
+from mcompile.schemes.litert import LITERT_INT8
+from mcompile.schemes.onnxruntime import ONNXRUNTIME_AVX2
+from mcompile.schemes.openvino import OPENVINO
+from mcompile.schemes.tensorrt import TENSORRT_8
 from mcompile.types import Scheme
 
 from .nets import SCHEME, residual, samples
@@ -173,3 +183,95 @@ def test_of_a_hundred_far_names_none_is_listed():
     with pytest.raises(UsageError) as caught:
         plan(program, ranges, SCHEME, keep_float=["qqq"])
     assert "mcompile optimize" in caught.value.fix
+
+
+KERNEL = np.random.default_rng(5).standard_normal((4, 4, 1, 1)).astype(np.float32)
+STEPS = {
+    "Conv": "Conv({a}, w)",
+    "Relu": "Relu({a})",
+    "Sigmoid": "Sigmoid({a})",
+    "Tanh": "Tanh({a})",
+    "Erf": "Erf({a})",
+    "Add": "Add({a}, {b})",
+    "Constant": "Mul({a}, k)",
+    "Max": "Max({a}, {b})",
+    "Transpose": "Transpose <perm = [0,1,3,2]> ({a})",
+    "MaxPool": "MaxPool <kernel_shape = [1,1]> ({a})",
+}
+CHAINS = st.lists(
+    st.tuples(st.sampled_from([*STEPS]), st.integers(0, 9), st.integers(0, 9)),
+    min_size=1,
+    max_size=7,
+)
+ANY = [
+    LITERT_INT8,
+    ONNXRUNTIME_AVX2,
+    OPENVINO,
+    replace(TENSORRT_8, least_channels=0),
+]
+
+
+def chained(steps):
+    """A program whose every step reads values before it; the last two are joined by a Concat."""
+    names, body = ["x"], []
+    for index, (op, one, other) in enumerate(steps):
+        a, b = names[-1 - one % len(names)], names[-1 - other % len(names)]
+        names.append(f"v{index}")
+        body.append(f"{names[-1]} = {STEPS[op].format(a=a, b=b)}")
+    body.append(f"j = Concat <axis = 1> ({names[-1]}, {names[-2]})")
+    text = f"net (float[1,4,3,3] x) => (float[1,4,3,3] y) {{ {' '.join(body)} y = Conv(j, u) }}"
+    u = np.concatenate([KERNEL, KERNEL[::-1]], axis=1)
+    return one_conv(text, {"w": KERNEL, "u": u, "k": KERNEL[0]})
+
+
+@given(CHAINS, st.sampled_from(ANY))
+@settings(deadline=None, max_examples=40, derandomize=True)
+def test_on_any_graph_a_scale_is_shared_and_zero_is_exact(steps, scheme):
+    program, ranges = chained(steps)
+    found = plan(program, ranges, scheme)
+    for params in found.tensors.values():
+        ends = np.iinfo(params.dtype)
+        assert np.all((params.zero_point >= ends.min) & (params.zero_point <= ends.max))
+        assert np.all(params.scale > 0)
+    free = [n for n in program.graph.graph if n.outputs[0].name not in found.left_float]
+    for node in (n for n in free if n.op_type in scheme.same_scale):
+        held = {v.name for v in [*read(node), *node.outputs]}
+        if held <= {*found.tensors}:
+            assert len({id(found.tensors[n]) for n in held}) == 1
+
+
+@given(CHAINS)
+@settings(deadline=None, max_examples=40, derandomize=True)
+def test_integers_only_give_every_edge_of_an_integer_node_a_scale(steps):
+    program, ranges = chained(steps)
+    found = plan(program, ranges, LITERT_INT8)
+    nodes = [n for n in program.graph.graph if n.outputs[0].name not in found.left_float]
+    within = {m for n in nodes if n.op_type in LITERT_INT8.closed for m in absorbed(n, LITERT_INT8)}
+    for node in (n for n in nodes if n not in within):
+        for value in [*read(node), handed_on(node, LITERT_INT8)]:
+            assert value.name in found.tensors, (node, value)
+    assert {n.op_type for n in program.graph.graph if n not in nodes} <= {
+        "Erf",
+        *LITERT_INT8.same_scale,
+    }
+
+
+@given(CHAINS, st.sampled_from(ANY))
+@settings(deadline=None, max_examples=25, derandomize=True)
+def test_what_is_written_is_valid_and_near_the_source(steps, scheme):
+    program, ranges = chained(steps)
+    written = insert(program, plan(program, ranges, scheme), scheme)
+    onnx.checker.check_model(ir.to_proto(written.graph), full_check=True)
+    data = next(iter(samples(program))).feeds
+    one, other = (Oracle(p).run(data)["y"].astype(np.float64) for p in (program, written))
+    assert ((one - other) ** 2).sum() < 0.1 * (one**2).sum() + 1e-6
+
+
+def test_a_constant_that_is_only_added_is_planned_like_an_activation():
+    program, ranges = one_conv(
+        "net (float[1,4] x) => (float[1,4] y) { y = Add(x, k) }",
+        {"k": np.array([-1, 0, 2, 3], np.float32)},
+    )
+    params = plan(program, ranges, LITERT_INT8).tensors["k"]
+    assert float(params.scale) == pytest.approx(4 / 255, rel=1e-6)
+    assert int(params.zero_point) == -64

@@ -1,5 +1,6 @@
 """The plan as text: what comes back, what a person reads, what is refused."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from mcompile.errors import UsageError
 from mcompile.quantize import insert, observe, plan
-from mcompile.quantize.planfile import SCHEMA, demand, dump, load, read
+from mcompile.quantize.planfile import SCHEMA, demand, dump, load, read, write
 from mcompile.types import QParams, QuantPlan
 
 from .nets import SCHEME, residual, samples
@@ -209,4 +210,56 @@ def test_a_shift_of_nothing_or_that_does_not_fit_is_refused(tmp_path, shifts, sa
     path.write_text(json.dumps(document() | {"bias_shifts": shifts}))
     with pytest.raises(UsageError, match=said) as refused:
         read(path, residual())
+    assert len(str(refused.value).splitlines()) == 3
+
+
+def rounded(found, seed=0):
+    """The plan, whose first weight is rounded in another way than to the nearest integers."""
+    codes = np.random.default_rng(seed).integers(-127, 128, (8, 3, 3, 3)).astype(np.int8)
+    return replace(found, codes={"w1": codes})
+
+
+def test_a_plan_with_chosen_codes_comes_back_from_two_files(tmp_path):
+    program, found = made()
+    first = rounded(found)
+    assert write(first, tmp_path) == ("plan.json", "plan.npz")
+    back = read(tmp_path / "plan.json", program, SCHEME)
+    assert same(first, back)
+    assert (back.codes["w1"].dtype, [*back.codes]) == (np.int8, ["w1"])
+    np.testing.assert_array_equal(back.codes["w1"], first.codes["w1"])
+    one, other = (insert(program, p, SCHEME) for p in (first, back))
+    for name, value in one.graph.graph.initializers.items():
+        twin = other.graph.graph.initializers[name]
+        np.testing.assert_array_equal(value.const_value.numpy(), twin.const_value.numpy())
+    np.testing.assert_array_equal(
+        one.graph.graph.initializers["w1.integer"].const_value.numpy(), first.codes["w1"]
+    )
+
+
+def test_the_text_names_the_archive_and_its_hash(tmp_path):
+    _, found = made()
+    write(rounded(found), tmp_path)
+    held = json.loads((tmp_path / "plan.json").read_text())
+    digest = hashlib.sha256((tmp_path / "plan.npz").read_bytes()).hexdigest()
+    assert held["codes"] == {"file": "plan.npz", "sha256": digest}
+    assert dump(rounded(found)) != dump(rounded(found, seed=1))
+
+
+def test_a_plan_whose_weights_are_simply_rounded_is_one_file(tmp_path):
+    assert write(made()[1], tmp_path) == ("plan.json",)
+    assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_a_table_of_another_version_is_refused_and_not_skipped(tmp_path):
+    with pytest.raises(UsageError, match="not a quantization plan"):
+        load(json.dumps(document() | {"factors": {"x": [1.0]}}).encode())
+
+
+def test_the_plan_of_a_changed_model_is_told_and_not_taken_back(tmp_path):
+    program, found = made()
+    write(found, tmp_path, "smoothed at alpha 0.5: 2 inputs")
+    held = json.loads((tmp_path / "plan.json").read_text())
+    assert held["changed"] == "smoothed at alpha 0.5: 2 inputs"
+    with pytest.raises(UsageError, match="changed first: smoothed at alpha") as refused:
+        read(tmp_path / "plan.json", program)
     assert len(str(refused.value).splitlines()) == 3

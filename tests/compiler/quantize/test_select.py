@@ -5,7 +5,8 @@ import pytest
 
 from mcompile import graph
 from mcompile.quantize import observe
-from mcompile.quantize.select import Recipe, Score, select
+from mcompile.quantize.recipe import Aim, Recipe, Score
+from mcompile.quantize.select import select
 
 from .nets import SCHEME, samples
 
@@ -48,75 +49,111 @@ class Judge:
     """Scores files by a rule of the test's own, and remembers them."""
 
     def __init__(self, rule):
-        self.rule, self.seen = rule, []
+        self.rule, self.seen, self.timed = rule, [], []
 
-    def __call__(self, programs):
+    def __call__(self, programs, timed):
         self.seen += [float_layers(p) for p in programs]
-        return [self.rule(float_layers(p)) for p in programs]
+        self.timed += [timed for _ in programs]
+        return [Score(self.rule(float_layers(p))) for p in programs]
 
 
-def test_a_plain_file_above_the_floor_is_all_that_is_tried(recipe):
-    judge = Judge(lambda _: Score(30.0, 1.0))
-    chosen = select(recipe, fed(recipe), judge, 20.0)
+def in_turn(*scores):
+    """Scores files in the order in which they come."""
+    left = iter(scores)
+    return lambda programs, _: [Score(next(left)) for _ in programs]
+
+
+def chosen(recipe, judge, floor=20.0, **more):
+    return select(recipe, fed(recipe), judge, Aim(floor, **more))
+
+
+def test_a_plain_file_above_the_floor_keeps_all_layers_on_integers(recipe):
+    judge = Judge(lambda _: 30.0)
+    found = chosen(recipe, judge)
     assert set(judge.seen) == {()}
-    assert chosen.plan.left_float == {}
-    assert chosen.best.how == "plain"
-    assert chosen.plan.shifts == {}
+    assert found.plan.left_float == {}
+    assert found.best.how == "plain"
+    assert (found.plan.shifts, found.plan.codes) == ({}, {})
+    assert not any(judge.timed)
 
 
-def test_biases_are_corrected_where_that_measures_better(recipe):
-    scores = iter([Score(25.0, 1.0), Score(26.0, 1.0)])
-    chosen = select(recipe, fed(recipe), lambda ps: [next(scores) for _ in ps], 20.0)
-    assert chosen.plan.shifts
-    assert chosen.best.how == "plain, biases corrected"
+def test_weights_are_rounded_where_that_measures_better(recipe):
+    found = chosen(recipe, in_turn(25.0, 26.0, 26.0, 26.0))
+    assert found.plan.shifts or found.plan.codes
+    assert found.best.how in ("biases shifted", "weights regressed and rounded")
+    assert found.tried[found.taken].score.sqnr_db == 26.0
 
 
-def test_the_fastest_file_above_the_floor_is_kept(recipe):
-    def rule(kept):
-        if len(kept) < 2:
-            return Score(10.0, 1.0)
-        return Score(22.0, 2.0 if kept == ("c0", "c1") else 3.0)
+def test_a_gain_that_may_be_luck_is_not_taken(recipe):
+    found = chosen(recipe, in_turn(25.0, 25.05, 25.05, 25.05))
+    assert found.taken == 0
+    assert found.best.how == "plain"
 
-    judge = Judge(rule)
-    chosen = select(recipe, fed(recipe), judge, 20.0)
-    assert set(chosen.plan.left_float) == {"c0", "c1"}
+
+def test_of_the_files_above_the_floor_that_of_the_least_float_products_is_kept(recipe):
+    judge = Judge(lambda kept: 22.0 if len(kept) == 2 else 10.0)
+    found = chosen(recipe, judge)
+    assert len(found.plan.left_float) == 2
     assert max(len(k) for k in judge.seen) == 2
-    reasons = list(chosen.plan.left_float.values())
+    reasons = list(found.plan.left_float.values())
     assert all(r.startswith("float: ") and " of 2, its noise alone " in r for r in reasons)
+    assert set(found.noise) == {f"c{k}" for k in range(DEPTH)}
+    assert any(judge.timed)
 
 
 def test_where_no_file_reaches_the_floor_the_most_accurate_is_kept(recipe):
-    judge = Judge(lambda kept: Score(10.0 + 3 * (len(kept) == 4), 1.0 + len(kept)))
-    chosen = select(recipe, fed(recipe), judge, 20.0)
-    assert len(chosen.plan.left_float) == 4
-    assert chosen.best.score.sqnr_db == 13.0
+    judge = Judge(lambda kept: 10.0 + 3 * (len(kept) == 4))
+    found = chosen(recipe, judge)
+    assert len(found.plan.left_float) == 4
+    assert found.best.score.sqnr_db == 13.0
     assert {len(k) for k in judge.seen} == {0, 2, 4}
 
 
 def test_float_layers_that_gain_nothing_are_given_up(recipe):
-    chosen = select(recipe, fed(recipe), Judge(lambda kept: Score(10.0 - len(kept), 1.0)), 20.0)
-    assert chosen.plan.left_float == {}
-    assert chosen.best.how == "plain"
-    assert [t.how for t in chosen.tried][-1].endswith("layers float")
+    found = chosen(recipe, Judge(lambda kept: 10.0 - len(kept)))
+    assert found.plan.left_float == {}
+    assert found.best.how == "plain"
 
 
 def test_the_first_layers_are_tried_beside_the_noisiest(recipe):
-    judge = Judge(lambda _: Score(10.0, 1.0))
-    select(recipe, fed(recipe), judge, 20.0)
+    judge = Judge(lambda _: 10.0)
+    chosen(recipe, judge)
     assert {("c0", "c1"), ("c0", "c1", "c2", "c3")} <= set(judge.seen)
     assert len({k for k in judge.seen if len(k) == 2}) == 2
 
 
 def test_a_search_whose_time_is_up_keeps_the_best_so_far(recipe):
-    judge = Judge(lambda _: Score(10.0, 1.0))
-    chosen = select(recipe, fed(recipe), judge, 20.0, lambda: True)
+    judge = Judge(lambda _: 10.0)
+    found = chosen(recipe, judge, stop=lambda: True, thorough=True)
     assert set(judge.seen) == {()}
-    assert chosen.plan.left_float == {}
+    assert found.plan.left_float == {}
+
+
+def test_with_time_to_look_variants_are_tried_above_the_floor_too(recipe):
+    quick, long = Judge(lambda _: 30.0), Judge(lambda _: 30.0)
+    chosen(recipe, quick)
+    found = chosen(recipe, long, thorough=True)
+    assert len(long.seen) > len(quick.seen)
+    assert len({t.how for t in found.tried}) == len(found.tried)
+
+
+def test_each_step_is_told(recipe):
+    told = []
+    chosen(recipe, Judge(lambda _: 10.0), tell=told.append)
+    assert any(line.startswith("weights regressed and rounded: layer 1 of ") for line in told)
+    assert any("noise" in line for line in told)
+
+
+def test_a_range_that_was_drawn_in_by_request_stays_so(recipe):
+    ends = recipe.ranges["x"].percentile(90.0)
+    narrow = Recipe(recipe.program, recipe.ranges, SCHEME, clips={"x": ends})
+    found = chosen(narrow, Judge(lambda _: 30.0))
+    assert found.recipe.clips["x"] == ends
 
 
 def test_what_was_asked_to_stay_float_stays_so_in_every_file(recipe):
     asked = Recipe(recipe.program, recipe.ranges, SCHEME, keep_float=("c5",))
-    judge = Judge(lambda kept: Score(10.0 + len(kept), 1.0))
-    chosen = select(asked, fed(recipe), judge, 20.0)
+    judge = Judge(lambda kept: 10.0 + len(kept))
+    found = chosen(asked, judge)
     assert all("c5" in kept for kept in judge.seen)
-    assert chosen.plan.left_float["c5"] == "kept float by request"
+    assert found.plan.left_float["c5"] == "kept float by request"

@@ -29,6 +29,8 @@ CASES = [
     ("MatMul", {}, (24, 10), 1),
     ("Gemm", {"transB": 1}, (10, 24), 0),
     ("Gemm", {}, (24, 10), 1),
+    ("ConvTranspose", {}, (6, 8, 3, 3), 1),
+    ("ConvTranspose", {"group": 2}, (6, 8, 3, 3), 1),
 ]
 
 
@@ -50,13 +52,28 @@ def test_per_tensor_schemes_get_one_scale():
     assert params.scale == pytest.approx(np.abs(weight).max() / 127)
 
 
-@given(st.integers(0, 10_000), st.sampled_from(["Conv", "MatMul", "Gemm"]))
-@settings(deadline=None, max_examples=60, derandomize=True)
+def test_some_ops_have_one_scale_where_others_have_one_by_channel():
+    scheme = Scheme("int8", "int8", single=frozenset({"Gemm"}))
+    weight = heavy((24, 10), 0)
+    assert scales(node("Gemm"), weight, scheme).scale.shape == ()
+    assert scales(node("MatMul"), weight, scheme).scale.shape == (10,)
+
+
+ROWS = {
+    "Conv": ((6, 5, 3, 3), lambda codes: np.moveaxis(codes, 1, -1).reshape(6, -1)),
+    "ConvTranspose": ((5, 6, 3, 3), lambda codes: np.moveaxis(codes, 0, -1).reshape(6, -1)),
+    "MatMul": ((31, 6), np.transpose),
+    "Gemm": ((31, 6), np.transpose),
+}
+
+
+@given(st.integers(0, 10_000), st.sampled_from([*ROWS]))
+@settings(deadline=None, max_examples=80, derandomize=True)
 def test_no_pair_saturates_under_any_activation(seed, op):
-    shape = (6, 5, 3, 3) if op == "Conv" else (31, 6)
+    shape, flat = ROWS[op]
     weight = heavy(shape, seed)
     codes = encode(weight, scales(node(op), weight, SATURATING)).astype(np.int64)
-    rows = np.moveaxis(codes, 1, -1).reshape(6, -1) if op == "Conv" else codes.T
+    rows = flat(codes)
     rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(6, -1, 2)
     worst = np.maximum(rows.clip(min=0).sum(2), (-rows).clip(min=0).sum(2)).max()
     assert worst * 255 <= 32767

@@ -121,6 +121,34 @@ def _layers() -> tuple[record.Layer, ...]:
     return tuple(rows)
 
 
+def _quantized() -> tuple[record.QuantLayer, ...]:
+    """Twenty layers whose error jumps at the sixth; the third stayed float, the first is exact."""
+    rows = [
+        record.QuantLayer(
+            layer=f"/blocks.{i}/conv_{i}_out", op="Conv", reads=f"relu_{i}", low=-2.7, high=3.3,
+            dtype="uint8", scale=0.0235, zero_point=114, saturated=0.0012, channels=32,
+            weight_scale_max=0.0101, weight_scale_min=0.0041, macs_m=1.7, jump=i == 6,
+            sqnr_db=(30.0 if i < 6 else 17.0) - i / 4, step_db=-12.5 if i == 6 else -0.25,
+        )
+        for i in range(20)
+    ]  # fmt: skip
+    rows[0] = replace(rows[0], sqnr_db=200.0, step_db=None)
+    rows[3] = record.QuantLayer(
+        "stem", "Conv", "image", 0.0, 1.0, sqnr_db=28.0, left_float="kept float by request"
+    )
+    return tuple(rows)
+
+
+def _tried() -> tuple[record.TriedRow, ...]:
+    return (
+        record.TriedRow("plain", (), 12.1, 7.9, taken=False),
+        record.TriedRow("plain, biases corrected", (), 14.4, 8.0, taken=False),
+        record.TriedRow("the 2 noisiest layers float", ("stem", "w"), 18.7, 8.3, taken=True),
+        record.TriedRow("the 4 noisiest layers float", ("stem", "w", "x", "y"), 18.1, 9.4, False),
+        record.TriedRow("one that cannot be written", (), -200.0, float("inf"), taken=False),
+    )
+
+
 def _nodes(counts: dict[str, int], prefix: str) -> tuple[record.GraphRow, ...]:
     return tuple(
         record.GraphRow(f"{prefix}_{op.lower()}_{i}", op, "1x32x112x112")
@@ -203,6 +231,9 @@ def sample() -> Report:
             for i in range(60)
         ),
         left_float={"scores": "leaves the graph", "image": "enters the graph"},
+        quantized_layers=_quantized(),
+        tried=_tried(),
+        alone=(record.AloneRow("stem", "Conv", 19.5, 10.8), record.AloneRow("w", "Conv", 24.0)),
         layers=_layers(),
         graph_before=_nodes(before, "n"),
         graph_after=_nodes(after, "m"),
@@ -235,6 +266,23 @@ def hostile(sample: Report) -> Report:
         ),
         quantization=(record.QuantRow(HOSTILE, HOSTILE, 1.0, 0, 1),),
         left_float={HOSTILE: HOSTILE},
+        quantized_layers=tuple(
+            record.QuantLayer(
+                HOSTILE,
+                HOSTILE,
+                HOSTILE,
+                sqnr_db=9.0 - k,
+                jump=k == 1,
+                dtype=HOSTILE,
+                scale=1.0,
+                left_float=HOSTILE,
+            )
+            for k in range(2)
+        ),
+        tried=tuple(
+            record.TriedRow(HOSTILE, (HOSTILE,), 9.0 + k, 1.0 + k, taken=k == 1) for k in range(2)
+        ),
+        alone=(record.AloneRow(HOSTILE, HOSTILE, 1.0),),
         layers=(record.Layer(HOSTILE, HOSTILE, 1.0),),
         graph_before=(record.GraphRow(HOSTILE, HOSTILE, HOSTILE),),
         graph_after=(record.GraphRow(HOSTILE, HOSTILE, HOSTILE),),

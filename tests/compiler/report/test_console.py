@@ -68,6 +68,19 @@ def test_verbose_says_every_reason_and_the_advice(sample: Report) -> None:
     assert "ITS (time before / after)" in text
 
 
+def test_verbose_lists_quantized_layers_and_what_was_tried(sample: Report) -> None:
+    lines = [" ".join(line.split()) for line in shown(sample, verbose=True).splitlines()]
+    assert (
+        "/blocks.6/conv_6_out Conv 15.5 dB -12.5 dB -2.7..3.3 0.120 % "
+        "0.0235, zero at 114 (uint8) 32 channels, 0.0041..0.0101 the error jumps here"
+    ) in lines
+    assert "stem Conv 28.0 dB 0..1 float: kept float by request" in lines
+    assert "the 2 noisiest layers float 2 18.7 dB 8.30 ms taken" in lines
+    assert "stem Conv 19.5 dB 10.8 M" in lines
+    assert any(line.startswith("To override: --keep-float LAYER") for line in lines)
+    assert "noisiest" not in shown(sample)
+
+
 def test_a_rewrite_that_was_undone_says_where_it_is_shown(sample: Report) -> None:
     words = " ".join(shown(sample, verbose=True).split())
     assert "outputs differ by 0.12" in words

@@ -46,7 +46,7 @@ def test_the_verdict_comes_first_and_the_tables_follow(sample: Report) -> None:
 
 def test_reasons_and_advice_are_folded(sample: Report) -> None:
     text = markdown.render(sample)
-    assert text.count("<details>") == text.count("</details>") == 5
+    assert text.count("<details>") == text.count("</details>") == 7
     assert "pin the threads" in text
     assert "conv\\_stem\\_out has other readers" in text
 
@@ -77,3 +77,18 @@ def test_the_least_report_has_no_empty_fold(bare: Report) -> None:
     text = markdown.render(bare)
     assert "<details>" not in text
     assert "❔ unproven" in text
+
+
+def test_quantized_layers_and_sensitivity_are_tables(sample: Report) -> None:
+    text = markdown.render(sample)
+    assert "| /blocks.6/conv\\_6\\_out | Conv | 15.5 dB | -12.5 dB |" in text
+    assert "The error jumps at /blocks.6/conv\\_6\\_out." in text
+    assert "| the 2 noisiest layers float | 2 | 18.7 dB | 8.30 ms | taken |" in text
+    assert "| stem | Conv | 19.5 dB | 10.8 M |" in text
+    assert "--keep-float LAYER" in text
+    assert "--plan plan.json" in text
+
+
+def test_a_comment_holds_fifty_layers(sample: Report) -> None:
+    text = markdown.render(replace(sample, quantized_layers=sample.quantized_layers * 3))
+    assert "And 10 more, in report.json." in text

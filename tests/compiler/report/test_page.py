@@ -75,6 +75,31 @@ def test_the_page_is_accessible(sample: Report) -> None:
     assert {str(a).removeprefix("#") for a in anchors} <= set(ids)
 
 
+def test_the_page_shows_each_quantized_layer_and_where_the_error_jumps(sample: Report) -> None:
+    dom = Dom(page.render(sample))
+    assert [a for t, a in dom.tags if t == "tr" and a.get("class") == "jump"] != []
+    words = " ".join(dom.words.split())
+    told = ("The error jumps at /blocks.6/conv_6_out.", "the error jumps here", "0.120 %", "exact",
+            "0.0235, zero at 114 (uint8)", "32 channels, 0.0041..0.0101", "-12.5 dB",
+            "kept float by request")  # fmt: skip
+    assert [t for t in told if t not in words] == []
+
+
+def test_the_page_shows_what_was_tried_and_how_to_override(sample: Report) -> None:
+    dom = Dom(page.render(sample))
+    assert len([a for t, a in dom.tags if t == "tr" and a.get("class") == "taken"]) == 1
+    words = " ".join(dom.words.split())
+    told = ("the 2 noisiest layers float taken", "stem, w, x, y", "did not run", "not timed",
+            "2 layers by the noise that each makes alone", "10.8 M",
+            "--keep-float LAYER", "--plan plan.json")  # fmt: skip
+    assert [t for t in told if t not in words] == []
+
+
+def test_many_quantized_layers_are_folded(sample: Report) -> None:
+    many = sample.quantized_layers * 3
+    assert "20 later layers" in page.render(replace(sample, quantized_layers=many))
+
+
 def test_an_undone_rewrite_leads_to_its_reproducer(sample: Report) -> None:
     words = " ".join(Dom(page.render(sample)).words.split())
     assert "outputs differ by 0.12" in words
@@ -187,7 +212,7 @@ def test_the_page_fits_a_phone_and_a_desktop(
     assert [look["verdict"] for look in looks[::2]] == ["✕ Failed", "✕ Failed", "? Unproven"]
     assert all(look["requests"] == 0 and look["cut"] == [] for look in looks)
     assert all(min(box) > 50 for look in looks[:4] for box in look["plots"])
-    assert [len(look["plots"]) for look in looks] == [1, 1, 1, 1, 0, 0]
+    assert [len(look["plots"]) for look in looks] == [3, 3, 3, 3, 0, 0]
 
 
 @pytest.mark.parametrize(("scheme", "bright"), [(1, (0.75, 1.0)), (0, (0.0, 0.3))])

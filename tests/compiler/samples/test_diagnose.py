@@ -314,3 +314,30 @@ def test_each_set_is_read_once() -> None:
 
     assert diagnose(stream(GOOD), [X], evaluation=stream(HELD[:40])) == []
     assert opened == [48, 40]
+
+
+IDS = Port("ids", "int64", ("batch", 16))
+MASK = Port("mask", "float32", ("batch", 16))
+SETTING = Port("sizes", "float32", ("batch", 2))
+
+
+def test_a_mask_of_ones_and_a_setting_beside_what_varies_are_no_blanks() -> None:
+    ids = np.random.default_rng(0).integers(0, 900, (48, 16))
+    data = {"ids": ids, "mask": np.ones((48, 16), np.float32)}
+    assert judged(data, ports=(IDS, MASK)) == []
+    sized = {"x": photos(0), "sizes": np.full((48, 2), 24, np.float32)}
+    assert judged(sized, ports=(X, SETTING)) == []
+
+
+def test_signals_of_one_level_each_are_doubtful_and_not_worthless() -> None:
+    levels = np.random.default_rng(0).standard_normal((48, 1)).astype(np.float32)
+    found = judged(levels * np.ones((48, 400), np.float32), ports=(SOUND,))
+    assert names(found) == [("constant", False)]
+
+
+def test_copies_are_no_defect_where_the_evaluation_set_repeats_itself_too() -> None:
+    flags = Port("flags", "float32", ("batch", 6))
+    rng = np.random.default_rng(0)
+    one, two = ((rng.random((48, 6)) < 0.4).astype(np.float32) for _ in range(2))
+    assert names(judged(one, ports=(flags,))) == [("duplicates", False)]
+    assert judged(one, two, ports=(flags,)) == []

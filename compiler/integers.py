@@ -1,0 +1,130 @@
+"""A program on integers, as its backend runs it best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from mcompile import graph
+from mcompile.errors import TargetError
+from mcompile.journal import Journal
+from mcompile.opsets.versions import PER_AXIS
+from mcompile.quantize import Ranges, insert, observe, planfile
+from mcompile.quantize.recipe import Aim, Chosen, Recipe
+from mcompile.quantize.select import select
+from mcompile.request import Request
+from mcompile.trials import Trials
+from mcompile.types import Program, QuantPlan, Sample, Samples, Scheme
+
+_LEAST, _MOST = 36, 96
+_VALUES = 1 << 28
+"""Samples that files are chosen by: as many as hold so many values in all, within those bounds."""
+_FLOOR_DB = 20.0
+
+
+@dataclass(frozen=True)
+class Integers:
+    """The program with its Q/DQ pairs, its plan, and how that was chosen, if it was."""
+
+    program: Program
+    plan: QuantPlan
+    ranges: Ranges
+    chosen: Chosen | None = None
+
+
+def integers(
+    request: Request, program: Program, calibration: Samples, journal: Journal
+) -> Integers:
+    """The program on integers, by the plan that was given or by the best that is found."""
+    given, scheme = request.options, scheme_for(request, program)
+    with journal.stage("calibrated") as entry:
+        file = Path(given.ranges) if given.ranges else None
+        ranges = observe(program, calibration, request.threads, kept=file)
+        entry.summary = f"{len(ranges)} tensors observed on {calibration.source}"
+    share = given.percentile
+    clips = {n: r.percentile(share) for n, r in ranges.items()} if share else {}
+    recipe = Recipe(program, ranges, scheme, clips, given.keep_float, request.threads)
+    with journal.stage("quantized") as entry:
+        if given.plan:
+            found = planfile.read(Path(given.plan), program)
+            made = Integers(insert(program, found, scheme), found, ranges)
+            how = f", as {Path(given.plan).name} says"
+        else:
+            made, how = _chosen(request, recipe, calibration, journal.watch)
+        entry.summary = f"{counted(request, program, made.plan)}{how}"
+    return made
+
+
+def counted(request: Request, program: Program, found: QuantPlan) -> str:
+    """How many layers have integer weights; raises `TargetError` under --strict where none has."""
+    weighted = request.backend.scheme_on(request.target).weighted
+    layers = {n.outputs[0].name for n in program.graph.graph if n.op_type in weighted}
+    if not found.tensors and request.options.strict:
+        raise nothing("quantized", program)
+    done = len(layers - set(found.left_float))
+    return f"{done} of {len(layers)} {', '.join(sorted(weighted))}"
+
+
+def nothing(done: str, program: Program) -> TargetError:
+    """What to raise where a form would be the float model under another name."""
+    return TargetError(
+        f"nothing of this model could be {done}",
+        where=f"{program.name}, --strict",
+        fix="--precision fp32, or leave out --strict and read -v",
+    )
+
+
+def scheme_for(request: Request, program: Program) -> Scheme:
+    """The target's integer arithmetic, as far as the program's operator set can say it."""
+    scheme = request.backend.scheme_on(request.target)
+    return scheme if graph.opset(program) >= PER_AXIS else replace(scheme, per_channel=False)
+
+
+def _chosen(
+    request: Request, recipe: Recipe, calibration: Samples, tell: Callable[[str], None]
+) -> tuple[Integers, str]:
+    """The best that is found, and what was gained on the way."""
+    taken = [s.feeds for s in spread(calibration, _enough(recipe.ranges, calibration))]
+    # Every third sample is measured on, and not learned from.
+    held_out = taken[2::3]
+    fitted = [f for k, f in enumerate(taken) if k % 3 != 2]
+    plain = recipe.plan()
+    if not plain.tensors or not held_out:
+        return Integers(recipe.written(plain), plain, recipe.ranges), ""
+    judge = Trials(request, recipe.program, held_out)
+    found = select(recipe, fitted, judge, _aim(request, tell))
+    before, after = found.tried[0].score.sqnr_db, found.best.score.sqnr_db
+    how = f"   {before:.1f} -> {after:.1f} dB: {found.best.how}" if found.taken else ""
+    return Integers(found.program, found.plan, recipe.ranges, found), how
+
+
+def _aim(request: Request, tell: Callable[[str], None]) -> Aim:
+    """As good as the budget asks; for as long as was said, or until nothing more is worth trying.
+
+    Without a time to fill no clock decides: the same data give the same file.
+    """
+    given = request.options
+    floor = max(_FLOOR_DB, request.target.budgets.sqnr_db_min or 0.0)
+    if given.thorough is None:
+        return Aim(floor, tell=tell)
+    end = time.monotonic() + given.thorough
+    kept = Path(f"{given.ranges}.layers") if given.ranges else None
+    return Aim(floor, True, kept, lambda: time.monotonic() > end, tell)
+
+
+def _enough(ranges: Ranges, calibration: Samples) -> int:
+    """Samples to choose by: of a small network many, for they cost little and differ much."""
+    held = sum(int(found.counts.sum()) for found in ranges.values())
+    each = held // max(1, calibration.count or _LEAST)
+    return min(_MOST, max(_LEAST, _VALUES // max(1, each)))
+
+
+def spread(samples: Samples, count: int) -> list[Sample]:
+    """So many samples from all over the stream: a folder is often sorted by class."""
+    if samples.count is None or samples.count <= count:
+        return list(islice(samples, count))
+    wanted = {round(k * (samples.count - 1) / (count - 1)) for k in range(count)}
+    return [sample for k, sample in enumerate(samples) if k in wanted]

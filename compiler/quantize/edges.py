@@ -1,0 +1,107 @@
+"""What a node reads and hands on as data, and what vanishes into its kernel.
+
+    layer -> [bias of a MatMul] -> [activation]        one kernel: nothing between has a scale
+
+A MatMul has no bias of its own in ONNX, and has one in runtimes that compute on integers alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import onnx_ir as ir
+
+from mcompile.graph import array, is_constant, sole_user
+from mcompile.types import Scheme
+
+_JOINS = frozenset(
+    {"Add", "Concat", "Div", "MatMul", "Max", "Mean", "Min", "Mul", "PRelu", "Sub", "Sum"}
+)
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+
+
+def read(node: ir.Node) -> list[ir.Value]:
+    """The values that the node computes on: no shapes, axes, indices, pads or ends."""
+    taken = node.inputs if node.op_type in _JOINS else node.inputs[:1]
+    return [v for v in taken if v is not None]
+
+
+def absorbed(node: ir.Node, scheme: Scheme) -> list[ir.Node]:
+    """The nodes that a kernel for this one computes along with it, in order."""
+    found = []
+    bias = bias_of(node) if scheme.integer_only else None
+    if bias is not None:
+        found.append(bias[0])
+    user = sole_user((found[-1] if found else node).outputs[0])
+    if user is None or user.op_type not in scheme.absorbed or user.domain:
+        return found
+    return found if scheme.integer_only and _cuts_zero(user) else [*found, user]
+
+
+def _cuts_zero(node: ir.Node) -> bool:
+    """Whether the node is a Clip whose ends cannot be those of integers, which hold zero."""
+    if node.op_type != "Clip":
+        return False
+    low, high = _end(node, 1, "min", -math.inf), _end(node, 2, "max", math.inf)
+    return not low <= 0 <= high
+
+
+def _end(node: ir.Node, index: int, name: str, without: float) -> float:
+    """An end of a Clip; NaN where it is computed."""
+    value = node.inputs[index] if len(node.inputs) > index else None
+    if value is None:
+        return node.attributes.get_float(name, without)
+    data = array(value)
+    return float(data.reshape(-1)[0]) if data is not None and data.size == 1 else math.nan
+
+
+def handed_on(node: ir.Node, scheme: Scheme) -> ir.Value:
+    """What the node's kernel really writes: the output of the last node that it absorbs."""
+    chain = absorbed(node, scheme) if node.op_type in scheme.closed else []
+    return (chain[-1] if chain else node).outputs[0]
+
+
+def bias_of(node: ir.Node) -> tuple[ir.Node, int] | None:
+    """The Add behind a MatMul that adds a constant to each column, and which input that is."""
+    add = sole_user(node.outputs[0]) if node.op_type == "MatMul" else None
+    if add is None or add.op_type != "Add" or add.domain or not is_constant(node.inputs[1]):
+        return None
+    columns = sizes(node.inputs[1])[-1:]
+    for index, value in enumerate(add.inputs):
+        if is_constant(value) and value is not None and value.dtype == ir.DataType.FLOAT:
+            shape = sizes(value)
+            if shape[-1:] == columns and math.prod(shape) == shape[-1]:
+                return add, index
+    return None
+
+
+def shortcut(node: ir.Node, scheme: Scheme, layers: Iterable[ir.Node]) -> ir.Value | None:
+    """Of a residual sum, the branch beside the one that a convolution on integers makes.
+
+    `layers` are those on integers, in the order of execution: of two convolutions the later one is
+    computed together with the sum.
+    """
+    if not scheme.one_branch or node.op_type != "Add" or node.domain or len(node.inputs) != 2:
+        return None
+    if any(v is None or is_constant(v) for v in node.inputs):
+        return None
+    made = [n.outputs[0] for n in layers if n.op_type in _CONVOLUTIONS]
+    fused = [v for v in made if v in node.inputs and sole_user(v) is node]
+    return next((v for v in node.inputs if v is not fused[-1]), None) if fused else None
+
+
+def sizes(value: ir.Value | None) -> tuple[int, ...]:
+    """The shape of a constant."""
+    tensor = value.const_value if value is not None else None
+    return tuple(int(d) for d in tensor.shape.numpy()) if tensor is not None else ()
+
+
+def is_plain_gemm(node: ir.Node) -> bool:
+    """Whether a Gemm is a matrix product and a bias, with nothing scaled or transposed."""
+    get = node.attributes.get_float
+    return (
+        get("alpha", 1.0) == 1.0
+        and get("beta", 1.0) == 1.0
+        and not node.attributes.get_int("transA", 0)
+    )

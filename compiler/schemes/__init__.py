@@ -1,0 +1,1 @@
+"""What each runtime's integer arithmetic is: one file a runtime, constants and their sources."""

@@ -1,0 +1,110 @@
+"""INT8 by the plan that measures best, or by the one that was given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mcompile import graph, integers
+from mcompile.integers import spread
+from mcompile.journal import Journal
+from mcompile.options import Options
+from mcompile.quantize import planfile
+from mcompile.request import resolve
+from mcompile.samples import open_samples
+
+from .conftest import program
+
+
+def asked(tmp_path, precision, **more):
+    graph.save(program(), tmp_path / "net.onnx")
+    options = Options(target="cpu-server", precision=precision, **more)
+    return resolve(tmp_path / "net.onnx", replace(options, calibration=inputs(4)))
+
+
+def inputs(count):
+    rng = np.random.default_rng(0)
+    shape = [d if isinstance(d, int) else 1 for d in program().inputs[0].shape]
+    return [
+        {program().inputs[0].name: rng.standard_normal(shape, np.float32)} for _ in range(count)
+    ]
+
+
+def calibrated(count=12):
+    given = program()
+    return given, open_samples(inputs(count), given.inputs)
+
+
+def made(tmp_path, count=12, **more):
+    given, data = calibrated(count)
+    journal = Journal()
+    return integers.integers(asked(tmp_path, "int8", **more), given, data, journal), journal
+
+
+def test_above_the_floor_no_layer_is_kept_float(tmp_path):
+    found, journal = made(tmp_path)
+    assert found.plan.left_float == {}
+    assert [s.name for s in journal.stages] == ["calibrated", "quantized"]
+    assert journal.stages[-1].summary.startswith("4 of 4 Conv, Gemm, MatMul")
+
+
+def test_below_the_floor_layers_are_kept_float(tmp_path, monkeypatch):
+    monkeypatch.setattr(integers, "_FLOOR_DB", 150.0)
+    found, journal = made(tmp_path)
+    assert len(found.plan.left_float) == 2
+    assert all("of 2, its noise alone" in reason for reason in found.plan.left_float.values())
+    assert "2 of 4 Conv, Gemm, MatMul" in journal.stages[-1].summary
+    assert "the 2 " in journal.stages[-1].summary
+    kept = [n for n in found.program.graph.graph if n.outputs[0].name in found.plan.left_float]
+    assert all(graph.is_constant(n.inputs[1]) for n in kept)
+
+
+def test_a_budget_that_asks_for_more_raises_the_floor(tmp_path):
+    assert made(tmp_path, budgets=("sqnr_db_min=150",))[0].plan.left_float
+
+
+def test_a_node_is_kept_float_where_asked(tmp_path):
+    found, _ = made(tmp_path, 6, keep_float=("c0",))
+    assert found.plan.left_float["c0"] == "kept float by request"
+
+
+def test_ranges_are_kept_and_read_again(tmp_path):
+    kept = str(tmp_path / "ranges.npz")
+    first, _ = made(tmp_path, 4, ranges=kept)
+    again, _ = made(tmp_path, 4, ranges=kept)
+    assert (tmp_path / "ranges.npz").is_file()
+    assert {n: (r.low, r.high) for n, r in again.ranges.items()} == {
+        n: (r.low, r.high) for n, r in first.ranges.items()
+    }
+
+
+def test_a_share_of_the_values_clips_every_tensor(tmp_path):
+    plain, clipped = (made(tmp_path, 4, percentile=p)[0] for p in (None, 90.0))
+    assert (clipped.plan.tensors["x"].scale < plain.plan.tensors["x"].scale).all()
+
+
+def test_the_same_data_give_the_same_plan(tmp_path):
+    one, other = (made(tmp_path)[0].plan for _ in range(2))
+    assert planfile.dump(one) == planfile.dump(other)
+
+
+def test_with_no_time_left_the_first_file_is_taken(tmp_path):
+    found, _ = made(tmp_path, thorough=0.0)
+    assert found.chosen.best.how == "plain"
+
+
+def test_what_was_rounded_is_kept_beside_the_ranges(tmp_path):
+    made(tmp_path, thorough=60.0, ranges=str(tmp_path / "ranges.npz"))
+    assert list(tmp_path.glob("ranges.npz.layers.*"))
+
+
+def test_samples_are_taken_from_all_over_the_stream():
+    given = program()
+    data = replace(open_samples(inputs(20), given.inputs), count=20)
+    everything = [s.feeds["x"] for s in data]
+    for count, wanted in ((5, [0, 5, 10, 14, 19]), (30, [*range(20)])):
+        found = [s.feeds["x"] for s in spread(data, count)]
+        np.testing.assert_array_equal(found, [everything[k] for k in wanted])
+    unknown = spread(replace(data, count=None), 3)
+    np.testing.assert_array_equal([s.feeds["x"] for s in unknown], everything[:3])
