@@ -19,7 +19,7 @@ from mcompile.request import Request
 from mcompile.trials import Trials
 from mcompile.types import Program, QuantPlan, Sample, Samples, Scheme
 
-_LEAST, _MOST = 36, 96
+_LEAST, _MOST = 24, 96
 _VALUES = 1 << 28
 """Samples that files are chosen by: as many as hold so many values in all, within those bounds."""
 _FLOOR_DB = 20.0
@@ -49,7 +49,7 @@ def integers(
     recipe = Recipe(program, ranges, scheme, clips, given.keep_float, request.threads)
     with journal.stage("quantized") as entry:
         if given.plan:
-            found = planfile.read(Path(given.plan), program)
+            found = planfile.read(Path(given.plan), program, scheme)
             made = Integers(insert(program, found, scheme), found, ranges)
             how = f", as {Path(given.plan).name} says"
         else:
@@ -98,7 +98,7 @@ def _chosen(
     found = select(recipe, fitted, judge, _aim(request, tell))
     before, after = found.tried[0].score.sqnr_db, found.best.score.sqnr_db
     how = f"   {before:.1f} -> {after:.1f} dB: {found.best.how}" if found.taken else ""
-    return Integers(found.program, found.plan, recipe.ranges, found), how
+    return Integers(found.program, found.plan, found.recipe.ranges, found), how
 
 
 def _aim(request: Request, tell: Callable[[str], None]) -> Aim:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mcompile import ledger
+from mcompile.choice import Candidate, choose
 from mcompile.estimate.cost import cost
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
@@ -20,10 +21,10 @@ from mcompile.measure.machine import Machine, here
 from mcompile.measure.size import size
 from mcompile.outcome import Form, Outcome
 from mcompile.record import Layer, Report, Variant
-from mcompile.remarks import headlines, value, warnings
+from mcompile.remarks import headlines, warnings
 from mcompile.request import Request
 from mcompile.shortfall import advised
-from mcompile.types import Check, Measured, Precision, Verdict
+from mcompile.types import Check, Measured, Precision
 from mcompile.validate import validate, verdict
 
 
@@ -32,8 +33,9 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
     request = outcome.request
     with journal.stage("judged") as entry:
         found = {p: _figures(outcome, form) for p, form in outcome.forms.items()}
-        checks = {p: _checks(outcome, p, found) for p in found}
-        chosen = _choice(outcome, found, checks)
+        figures = {p: (*rows, *_lost(outcome, p, rows)) for p, rows in found.items()}
+        checks = {p: _checks(outcome, p, rows) for p, rows in figures.items()}
+        chosen, why = _choice(outcome, figures, checks)
         form = outcome.forms[chosen]
         layers, known = _layers(outcome, form)
         checks[chosen] = advised(checks, chosen, form.tried, found)
@@ -43,12 +45,12 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         model=outcome.captured.name,
         target=request.target.name,
         backend=request.backend.name,
-        requested=request.requested,
+        requested=chosen if request.choose else request.requested,
         built=chosen,
         verdict=verdict(checks[chosen]),
         checks=checks[chosen],
         variants=tuple(Variant(p.value, p, found[p], outcome.trials[p].latency_ms) for p in order),
-        headlines=headlines(outcome, found, chosen),
+        headlines=headlines(outcome, found, chosen, why),
         warnings=warnings(outcome, form, known.jump, here()),
         comparison=_comparison(found, chosen),
         stages=tuple(journal.stages),
@@ -116,14 +118,20 @@ def _computes_alike(outcome: Outcome, form: Form, machine: Machine) -> bool:
     return kept_small or exact_here or not machine.lacks(("avx_vnni",))
 
 
+def _lost(
+    outcome: Outcome, precision: Precision, rows_of: Sequence[Measured]
+) -> tuple[Measured, ...]:
+    """What a form lost against the untouched model, where a metric tells."""
+    if outcome.metric is None:
+        return ()
+    return drop(outcome.trials[precision].oracle, rows_of, outcome.metric)
+
+
 def _checks(
-    outcome: Outcome, precision: Precision, found: Mapping[Precision, Sequence[Measured]]
+    outcome: Outcome, precision: Precision, figures: Sequence[Measured]
 ) -> tuple[Check, ...]:
-    lost: tuple[Measured, ...] = ()
-    if outcome.metric is not None:
-        lost = drop(outcome.trials[precision].oracle, found[precision], outcome.metric)
     return validate(
-        (*found[precision], *lost),
+        figures,
         outcome.request.target.budgets,
         precision=precision,
         require_measured=outcome.request.options.require_measured,
@@ -132,18 +140,15 @@ def _checks(
 
 def _choice(
     outcome: Outcome,
-    found: Mapping[Precision, Sequence[Measured]],
+    figures: Mapping[Precision, Sequence[Measured]],
     checks: Mapping[Precision, Sequence[Check]],
-) -> Precision:
-    """The first form or, where the choice was left to us, the fastest that fails least."""
-    if not outcome.request.choose:
-        return outcome.request.precisions[0]
-
-    def rank(precision: Precision) -> tuple[int, float]:
-        failed = sum(c.verdict is Verdict.FAILED for c in checks[precision])
-        return failed, value(found[precision], "latency_p50_ms")
-
-    return min(found, key=rank)
+) -> tuple[Precision, str]:
+    """The first form or, where the choice was left to us, the best of all, and why it is."""
+    request = outcome.request
+    if not request.choose:
+        return request.precisions[0], ""
+    candidates = [Candidate(p, rows, checks[p]) for p, rows in figures.items()]
+    return choose(candidates, request.target.budgets)
 
 
 def _comparison(
@@ -155,7 +160,9 @@ def _comparison(
 
 def _layers(outcome: Outcome, form: Form) -> tuple[tuple[Layer, ...], ledger.Found]:
     """The layers as the runtime ran them, and what is known of those that the plan speaks of."""
-    error = outcome.drift if form.plan is not None else {}
+    # The error of each layer was taken on the first form alone.
+    first = form.plan is not None and form.precision is outcome.request.precisions[0]
+    error = outcome.drift if first else {}
     nodes = count(form.program, _sizes(outcome)).nodes
     ran = described(outcome.trials[form.precision].layers, form.program, nodes, error)
     work = ledger.by_value(form, nodes)

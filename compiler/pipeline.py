@@ -55,15 +55,16 @@ def build(
     programs, ranges = forms_of(request, program, calibration, journal)
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
-        forms = _lower(request, programs, folder, journal)
+        forms = _lower(request, (program, programs), folder, journal)
         seen = evaluation or calibration or noise(captured, options.seed)
         metric = metric_of(request, evaluation)
         with journal.stage("measured") as entry:
             trials = _measure(request, captured, forms, seen, metric)
             runs = len(next(iter(trials.values())).latency_ms)
             entry.summary = f"{runs} runs of each form, on {seen.source}"
-            first = next(iter(forms.values()))
-            moved = drift(program, first.program, seen) if first.plan else {}
+            first = next(iter(programs.values()))
+            reference = first.chosen.recipe.program if first.chosen else program
+            moved = drift(reference, first.program, seen) if first.plan else {}
         outcome = Outcome(
             request, captured, forms, trials, seen, metric, log, ranges, moved, findings
         )
@@ -111,12 +112,13 @@ def _optimize(
 
 def _lower(
     request: Request,
-    programs: Mapping[Precision, Made],
+    made_of: tuple[Program, Mapping[Precision, Made]],
     folder: Path,
     journal: Journal,
 ) -> Mapping[Precision, Form]:
     """Every form written by the backend, each in a folder of its own inside the claimed one."""
     forms = {}
+    source, programs = made_of
     _refuse_newer(request, programs)
     with journal.stage("lowered") as entry:
         for precision, made in programs.items():
@@ -127,6 +129,7 @@ def _lower(
                 precision, made.program, made.plan, artifact, place,
                 tried=ledger.tried(made.chosen) if made.chosen else (),
                 alone=ledger.noises(made.chosen.noise, made.program) if made.chosen else (),
+                changed=ledger.changed(made.chosen, source) if made.chosen else "",
             )  # fmt: skip
         sizes = (sum(f.bytes for f in form.artifact.files) for form in forms.values())
         told = (f"{p.value} {b / 1e6:.1f} MB" for p, b in zip(forms, sizes, strict=True))

@@ -38,7 +38,7 @@ class Table:
         return (self.feeds(k, step) for k in range(0, len(self), step))
 
     def _fitting(self, name: str, rows: np.ndarray) -> np.ndarray:
-        return rows if rows.ndim == self.ranks[name] else rows[0]
+        return rows if rows.ndim == self.ranks[name] else np.asarray(rows[0])
 
 
 def table(path: Path, model: Path, limit: int | None = None) -> Table:

@@ -76,11 +76,6 @@ def shaped(node: ir.Node, found: Array, shape: Sequence[int]) -> Array:
     return np.ascontiguousarray(found[0] if _is_turned(node) else found[0].T)
 
 
-def is_depthwise(node: ir.Node, weight: Array) -> bool:
-    """Whether each window reads one channel: kernels for such layers add no neighbours."""
-    return node.op_type == "Conv" and weight.shape[1] == 1 and integer(node, "group", 1) > 1
-
-
 def by_group(outputs: Array, groups: int) -> Array:
     """Outputs [rows, channels] as [groups, rows, outputs]."""
     return np.asarray(outputs.reshape(len(outputs), groups, -1).swapaxes(0, 1))

@@ -110,7 +110,7 @@ class _Pass:
             return {}
         if self._oracle is None or self._oracle[0] != wanted:
             also = [name for name in self._keys if name in wanted]
-            self._oracle = wanted, Oracle(self._program, also, self._threads)
+            self._oracle = wanted, Oracle(self._program, also, self._threads, quick=True)
         return self._oracle[1].run(sample.feeds)
 
     def _demand(self, count: int, chain: str) -> None:

@@ -23,6 +23,7 @@ from mcompile.quantize.insert import insert
 from mcompile.quantize.rounding import QUICK, Effort, Layer, rounded
 from mcompile.quantize.seen import Seen, seen
 from mcompile.quantize.walk import Walk
+from mcompile.quantize.weights import is_depthwise
 from mcompile.types import Array, Feeds, Program, QParams, QuantPlan, Scheme
 
 _THIRD = 3
@@ -157,7 +158,7 @@ class _Pass:
         scale = np.broadcast_to(
             _along(self._plan.tensors[name_of(node.inputs[1])], weight), weight.shape
         )
-        pairs = self._scheme.pair_saturates and not gram.is_depthwise(node, weight)
+        pairs = self._scheme.pair_saturates and not is_depthwise(node, weight)
         layer = Layer(real, gram.matrix(node, scale)[:, :, :1], pairs)
         codes = rounded(layer, found[0], found[1], effort)
         return None if codes is None else gram.shaped(node, codes, weight.shape).astype(np.int8)

@@ -54,7 +54,7 @@ def seen(
     held: int,
 ) -> dict[str, Seen]:
     """What the layers give, by the value that holds it; rows take about `held` bytes at most."""
-    oracle = Oracle(source, list(layers), threads)
+    oracle = Oracle(source, list(layers), threads, quick=True)
     rng = np.random.default_rng(_SEED)
     counts = _counts(layers, len(feeds), positions, held)
     found = {name: Seen() for name in layers}

@@ -41,9 +41,12 @@ class Floats:
             if count >= len(ranked):
                 break
             both = {"noisiest": ranked[:count], "first": list(self.noise)[:count]}
-            new = {h: tuple(s) for h, s in both.items() if frozenset(s) not in known}
-            known |= {frozenset(s) for s in new.values()}
-            yield {f"the {count} {how} layers float": kept for how, kept in new.items()}
+            new = {}
+            for how, names in both.items():
+                if frozenset(names) not in known:
+                    known.add(frozenset(names))
+                    new[f"the {count} {how} layers float"] = tuple(names)
+            yield new
 
     def plan(self, kept: Collection[str]) -> QuantPlan:
         """The plan with those layers float, which says of each what it would have cost."""

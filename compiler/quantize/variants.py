@@ -41,14 +41,16 @@ def transformed(
     feeds: Sequence[Feeds],
     *,
     threads: int | None = None,
+    every: bool = True,
 ) -> Iterator[Variant]:
     """The variants worth measuring, cheapest first.
 
     `feeds` are calibration samples, several dozen at best: what is scaled is observed on them.
+    Without `every`, those that rarely gain anything are left out: leveled and equalized channels.
     """
     given = (source, ranges, scheme, feeds)
     yield from _told("channels tuned", tuned(*given, threads=threads), source, ranges, scheme)
-    for exponent in EXPONENTS:
+    for exponent in EXPONENTS if every else ():
         made = level(*given, exponent=exponent, threads=threads)
         yield from _told(f"channels leveled at {exponent}", made, source, ranges, scheme)
     for inserting in (False, True):
@@ -56,7 +58,7 @@ def transformed(
             made = smooth(*given, alpha=alpha, inserting=inserting, threads=threads)
             found = _told(f"smoothed at alpha {alpha}", made, source, ranges, scheme)
             yield from (v for v in found if bool(v.added) is inserting)
-        if not inserting:
+        if every and not inserting:
             made = equalize(*given, threads=threads)
             yield from _told("weights equalized", made, source, ranges, scheme)
 

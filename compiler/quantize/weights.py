@@ -35,7 +35,7 @@ def scales(node: ir.Node, weight: Array, scheme: Scheme) -> QParams:
     """The parameters of a weighted node's constant weight, along its output channels."""
     axis = _output_axis(node) % weight.ndim
     channels = weight.shape[axis]
-    pairs = scheme.pair_saturates and not _is_depthwise(node, weight)
+    pairs = scheme.pair_saturates and not is_depthwise(node, weight)
     peak = np.zeros(channels, np.float32)
     for part in _slabs(weight):
         slab = weight[part]
@@ -86,8 +86,13 @@ def _by_channel(slab: Array, axis: int) -> Array:
     return np.moveaxis(slab, axis, 0).reshape(slab.shape[axis], -1)
 
 
-def _is_depthwise(node: ir.Node, weight: Array) -> bool:
-    return node.op_type in _WINDOWS and weight.shape[1] == 1 and integer(node, "group", 1) > 1
+def is_depthwise(node: ir.Node, weight: Array) -> bool:
+    """Whether the layer makes one channel of each it reads: its kernels add no neighbours.
+
+    One that makes several of each goes through the kernels for all, and saturates as they do.
+    """
+    group = integer(node, "group", 1)
+    return node.op_type in _WINDOWS and group > 1 and weight.shape[:2] == (group, 1)
 
 
 def _largest_pair(node: ir.Node, slab: Array, axis: int) -> Array:

@@ -141,7 +141,9 @@ def test_halves_computed_elsewhere_prove_nothing(judge, outcome) -> None:
 
 def test_a_slower_integer_build_is_the_first_thing_said(judge, outcome) -> None:
     report = judge(changed=timed(outcome, int8=3.0, fp32=2.0))
-    assert report.headlines == ("int8 is slower than fp32 here: 3 against 2 ms (p50)",)
+    [line] = report.headlines
+    assert line.startswith("int8 is slower than fp32 here: 3 against 2 ms (p50)")
+    assert "--precision auto" in line
     assert judge(changed=timed(outcome, int8=1.0, fp32=2.0)).headlines == ()
 
 
@@ -158,12 +160,14 @@ def test_auto_takes_the_faster(judge, outcome, int8, fp32, chosen) -> None:
     assert f"auto chose {chosen.value}" in report.headlines[0]
 
 
-def test_auto_takes_no_faster_form_that_fails_more(judge, outcome) -> None:
+@pytest.mark.parametrize("soft", [frozenset(), frozenset({"sqnr_db_min"})])
+def test_auto_takes_no_faster_form_that_misses_the_accuracy_budget(judge, outcome, soft) -> None:
     target = limited(outcome, sqnr_db_min=100.0)
-    target = replace(target, budgets=replace(target.budgets, soft=frozenset()))
+    target = replace(target, budgets=replace(target.budgets, soft=soft))
     report = judge(changed=timed(outcome, int8=1.0, fp32=2.0), choose=True, target=target)
-    assert report.built is FLOAT
+    assert (report.built, report.requested) == (FLOAT, FLOAT)
     assert report.ok
+    assert "misses sqnr_db_min" in report.headlines[0]
 
 
 def test_without_auto_the_wanted_form_is_handed_over_with_its_failure(judge, outcome) -> None:

@@ -20,8 +20,8 @@ from mcompile.errors import UsageError
 
 from .conftest import QUICK, program
 
-FILES = {"artifact.json", "golden.npz", "junit.xml", "model.onnx", "report.html", "report.json",
-         "report.md", "report.sarif"}  # fmt: skip
+FILES = {"artifact.json", "golden.npz", "junit.xml", "model.onnx", "plan.json", "plan.npz",
+         "report.html", "report.json", "report.md", "report.sarif"}  # fmt: skip
 
 
 def test_the_folder_holds_what_the_contract_says(built):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mcompile import graph
 from mcompile.oracle import Oracle
 from mcompile.quantize import biases
-from mcompile.quantize.gram import by_group, is_depthwise, matrix, moments, rows, shaped
+from mcompile.quantize.gram import by_group, matrix, moments, rows, shaped
 
 HEAD = '<ir_version: 9, opset_import: ["": 17]>\n'
 CONVS = [
@@ -65,20 +65,6 @@ def test_channels_of_a_window_are_innermost():
     """Neighbours are those that a kernel sums in one step."""
     node, _, held, _ = layer("Conv(x, w)", (1, 4, 9, 8), (6, 4, 3, 3))
     np.testing.assert_array_equal(matrix(node, held)[0, 2, :4], held[2, :, 0, 0])
-
-
-@pytest.mark.parametrize(
-    ("body", "size", "weight", "wanted"),
-    [
-        ("Conv <group = 4> (x, w)", (1, 4, 9, 8), (8, 1, 3, 3), True),
-        ("Conv <group = 2> (x, w)", (1, 4, 9, 8), (8, 2, 3, 3), False),
-        ("Conv (x, w)", (1, 1, 9, 8), (8, 1, 3, 3), False),
-        ("MatMul (x, w)", (5, 4), (4, 1), False),
-    ],
-)
-def test_depthwise_is_one_channel_a_window_in_several_groups(body, size, weight, wanted):
-    node, _, held, _ = layer(body, size, weight)
-    assert is_depthwise(node, held) is wanted
 
 
 @settings(derandomize=True, deadline=None, max_examples=15)

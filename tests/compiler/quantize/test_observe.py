@@ -22,7 +22,7 @@ def test_ranges_are_those_of_the_reference_run():
     found = observe(program, data)
     oracle = Oracle(program, ["s"])
     held = np.concatenate([oracle.run(s.feeds)["s"].ravel() for s in data])
-    assert (found["s"].low, found["s"].high) == (held.min(), held.max())
+    np.testing.assert_allclose([found["s"].low, found["s"].high], [held.min(), held.max()], 1e-5)
     assert found["s"].counts.sum() == held.size
 
 
@@ -45,8 +45,8 @@ def test_what_weighted_layers_read_is_observed_by_channel():
     held = [oracle.run(s.feeds) for s in data]
     low = np.concatenate([h["a"] for h in held]).min(axis=(0, 2, 3))
     high = np.concatenate([h["f"] for h in held]).max(axis=0)
-    np.testing.assert_array_equal(found["a"].channels[1].low, low)
-    np.testing.assert_array_equal(found["f"].channels[-1].high, high)
+    np.testing.assert_allclose(found["a"].channels[1].low, low, 1e-5)
+    np.testing.assert_allclose(found["f"].channels[-1].high, high, 1e-5)
 
 
 def test_integers_are_passed_over_and_shapes_may_change_from_sample_to_sample():
@@ -97,6 +97,19 @@ def test_a_sample_that_is_not_finite_or_overflows_inside_the_net_is_named(value)
     bad = Sample({"x": np.full((1, 3, 16, 16), value, np.float32)}, name="glare.png")
     with pytest.raises(SamplesError, match=r"not finite on calibration sample glare\.png"):
         observe(residual(), Samples("photos", lambda: iter([bad])))
+
+
+def near(one, other):
+    """Whether two passes found the same but for the order of sums: they watched other tensors."""
+    assert {*one} == {*other}
+    for name, found in one.items():
+        same = other[name]
+        np.testing.assert_allclose([found.low, found.high], [same.low, same.high], 1e-5)
+        assert (found.counts.sum(), {*found.channels}) == (same.counts.sum(), {*same.channels})
+        for axis, ends in found.channels.items():
+            np.testing.assert_allclose(ends.low, same.channels[axis].low, 1e-5)
+            np.testing.assert_allclose(ends.high, same.channels[axis].high, 1e-5)
+    return True
 
 
 def equal(one, other):
@@ -209,7 +222,7 @@ def test_a_tensor_that_is_now_read_by_channel_is_observed_again(tmp_path):
     plain.graph.graph.remove(gemm, safe=True)
     plain = graph.program("plain", plain.graph)
     assert not observe(plain, data, kept=path)["f"].channels
-    assert equal(observe(program, data, kept=path), observe(program, data))
+    assert near(observe(program, data, kept=path), observe(program, data))
 
 
 def test_equal_tensors_share_what_was_observed(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mcompile.quantize.ranges import BINS, Channels, TensorRange
+from mcompile.quantize.ranges import BINS, Channels, TensorRange, _step
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 PIECES = st.lists(
@@ -113,12 +113,32 @@ def test_values_below_any_scale_do_not_break_the_bins():
     assert found.counts[BINS // 2 - 1 : BINS // 2 + 1].sum() == 3
 
 
-def test_a_large_array_is_counted_like_its_slabs():
-    data = np.random.default_rng(2).standard_normal(100_001).astype(np.float32)
+def test_of_a_large_array_every_kth_value_is_counted_for_the_rest():
+    data = np.random.default_rng(2).standard_normal((4, 64, 28, 28)).astype(np.float32)
     whole, pieces = TensorRange(), TensorRange()
     whole.add(data)
-    pieces.add(data[:1] * 0 + np.abs(data).max())
-    pieces.add(data)
-    pieces.counts[-1] -= 1
-    np.testing.assert_array_equal(whole.counts, pieces.counts)
-    assert whole.counts.sum() == data.size
+    for part in np.array_split(data.ravel(), 20):
+        pieces.add(part)
+    assert (whole.low, whole.high) == (pieces.low, pieces.high)
+    assert whole.counts.sum() == pytest.approx(data.size, rel=1e-3)
+    for percent in (50.0, 90.0, 99.0):
+        ends = [f.percentile(percent) for f in (whole, pieces)]
+        np.testing.assert_allclose(*ends, atol=0.03)
+
+
+def test_a_single_outlier_of_a_large_array_is_counted():
+    data = np.zeros(100_000, np.float32)
+    data[[5, 77_777]] = -3.0, 50.0
+    found = TensorRange()
+    found.add(data)
+    assert found.counts[-1] + found.counts[BINS - 1 :].sum() > 0
+    assert found.percentile(100.0) == (-3.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    "size", [32_769, 7 * 7 * 1280 * 3, 112 * 112 * 96, 2**20, 3 * 5 * 7 * 11 * 13 * 17]
+)
+def test_what_is_skipped_falls_in_step_with_no_axis(size):
+    step = _step(size)
+    assert step >= size / 32_768
+    assert np.gcd(step, size) == 1

@@ -1,5 +1,7 @@
 """Which files are tried, which one is kept, and what is said of it."""
 
+from itertools import chain, repeat
+
 import numpy as np
 import pytest
 
@@ -59,8 +61,15 @@ class Judge:
 
 def in_turn(*scores):
     """Scores files in the order in which they come."""
-    left = iter(scores)
+    left = chain(scores, repeat(scores[-1]))
     return lambda programs, _: [Score(next(left)) for _ in programs]
+
+
+@pytest.fixture(scope="module")
+def methods(recipe):
+    """How many files have their ranges drawn in by one method for all tensors."""
+    tried = chosen(recipe, Judge(lambda _: 30.0)).tried
+    return sum(t.how.startswith("ranges by ") for t in tried)
 
 
 def chosen(recipe, judge, floor=20.0, **more):
@@ -77,15 +86,29 @@ def test_a_plain_file_above_the_floor_keeps_all_layers_on_integers(recipe):
     assert not any(judge.timed)
 
 
-def test_weights_are_rounded_where_that_measures_better(recipe):
-    found = chosen(recipe, in_turn(25.0, 26.0, 26.0, 26.0))
-    assert found.plan.shifts or found.plan.codes
-    assert found.best.how in ("biases shifted", "weights regressed and rounded")
+def test_weights_are_rounded_where_that_measures_better(recipe, methods):
+    found = chosen(recipe, in_turn(*[25.0] * (1 + methods), 26.0))
+    assert found.plan.codes
+    assert found.best.how == "weights regressed and rounded"
     assert found.tried[found.taken].score.sqnr_db == 26.0
 
 
+def test_biases_are_shifted_alone_where_rounding_gains_little(recipe, methods):
+    found = chosen(recipe, in_turn(*[25.0] * (1 + methods), 24.0, 25.5))
+    assert found.plan.shifts
+    assert not found.plan.codes
+    assert found.best.how == "biases shifted"
+
+
+def test_ranges_are_drawn_in_where_that_measures_better(recipe):
+    found = chosen(recipe, in_turn(25.0, 28.0, 25.0))
+    assert found.best.how.startswith("ranges by ")
+    assert {*found.recipe.clips} <= {*found.plan.tensors}
+    assert found.recipe.clips
+
+
 def test_a_gain_that_may_be_luck_is_not_taken(recipe):
-    found = chosen(recipe, in_turn(25.0, 25.05, 25.05, 25.05))
+    found = chosen(recipe, in_turn(25.0, 25.05))
     assert found.taken == 0
     assert found.best.how == "plain"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcompile.quantize.weights import encode, scales
+from mcompile.quantize.weights import encode, is_depthwise, scales
 from mcompile.types import Scheme
 
 EXACT = Scheme("uint8", "int8")
@@ -106,3 +106,21 @@ def test_slabs_give_what_the_whole_would(op, monkeypatch):
     monkeypatch.setattr("mcompile.quantize.weights._SLAB", 70)
     np.testing.assert_array_equal(scales(node(op), weight, SATURATING).scale, whole.scale)
     np.testing.assert_array_equal(encode(weight, whole), codes)
+
+
+@pytest.mark.parametrize(
+    ("op", "group", "shape", "wanted"),
+    [
+        ("Conv", 4, (4, 1, 3, 3), True),
+        ("Conv", 4, (8, 1, 3, 3), False),
+        ("Conv", 2, (8, 2, 3, 3), False),
+        ("Conv", 1, (8, 1, 3, 3), False),
+        ("ConvTranspose", 4, (4, 1, 3, 3), True),
+        ("ConvTranspose", 4, (4, 2, 3, 3), False),
+        ("MatMul", 1, (4, 1), False),
+    ],
+)
+def test_depthwise_makes_one_channel_of_one(op, group, shape, wanted):
+    """With two of each, the kernels for all convolutions run, and add neighbours."""
+    attributes = {"group": group} if op != "MatMul" else {}
+    assert is_depthwise(node(op, **attributes), np.zeros(shape, np.float32)) is wanted
