@@ -19,7 +19,7 @@ from mcompile.quantize.select import Score
 from mcompile.request import Request, as_target
 from mcompile.types import Feeds, Precision, Program
 
-_RUNS, _SECONDS, _WARM = 20, 2.0, 3
+_RUNS, _SECONDS, _WARM = 10, 1.0, 3
 
 
 class Trials:

@@ -193,7 +193,7 @@ class _Search:
         enough = [f for f in found if f.score.sqnr_db >= self.aim.floor_db]
         good = min(enough, key=lambda f: floats.cost(f.kept)) if enough else _most(found)
         last = _most([best, self.refined(good)])
-        self.paced(list({f.place: f for f in (best, *found, last)}.values()))
+        self.paced(list({f.place: f for f in (best, good, last)}.values()))
         return last, floats.noise
 
 

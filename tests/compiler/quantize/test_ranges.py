@@ -123,7 +123,7 @@ def test_of_a_large_array_every_kth_value_is_counted_for_the_rest():
     assert whole.counts.sum() == pytest.approx(data.size, rel=1e-3)
     for percent in (50.0, 90.0, 99.0):
         ends = [f.percentile(percent) for f in (whole, pieces)]
-        np.testing.assert_allclose(*ends, atol=0.03)
+        np.testing.assert_allclose(*ends, atol=0.1)
 
 
 def test_a_single_outlier_of_a_large_array_is_counted():
