@@ -35,14 +35,21 @@ class Made:
 
 
 def forms_of(
-    request: Request, program: Program, calibration: Samples | None, journal: Journal
+    request: Request,
+    program: Program,
+    data: tuple[Samples | None, Samples | None],
+    journal: Journal,
 ) -> tuple[Mapping[Precision, Made], Ranges]:
-    """Each form that is to be built, and what was observed for it."""
+    """Each form that is to be built, and what was observed for it.
+
+    `data` are the samples to calibrate with and those to judge by, where there are any.
+    """
+    calibration, evaluation = data
     ranges: Ranges = {}
     made: dict[Precision, Made] = {}
     for precision in request.precisions:
         if precision is Precision.INT8 and calibration is not None:
-            found = integers(request, program, calibration, journal)
+            found = integers(request, program, (calibration, evaluation), journal)
             ranges = found.ranges
             made[precision] = Made(found.program, found.plan, found.chosen)
         elif precision in INTEGERS:

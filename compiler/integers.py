@@ -18,6 +18,7 @@ from mcompile.quantize.select import select
 from mcompile.request import Request
 from mcompile.trials import Trials
 from mcompile.types import Program, QuantPlan, Sample, Samples, Scheme
+from mcompile.worth import Worth
 
 _LEAST, _MOST = 24, 96
 _VALUES = 1 << 28
@@ -36,9 +37,16 @@ class Integers:
 
 
 def integers(
-    request: Request, program: Program, calibration: Samples, journal: Journal
+    request: Request,
+    program: Program,
+    data: tuple[Samples, Samples | None],
+    journal: Journal,
 ) -> Integers:
-    """The program on integers, by the plan that was given or by the best that is found."""
+    """The program on integers, by the plan that was given or by the best that is found.
+
+    `data` sets ranges first and, where there is a second, says which file is accurate enough.
+    """
+    calibration, evaluation = data
     given, scheme = request.options, scheme_for(request, program)
     with journal.stage("calibrated") as entry:
         file = Path(given.ranges) if given.ranges else None
@@ -53,7 +61,8 @@ def integers(
             made = Integers(insert(program, found, scheme), found, ranges)
             how = f", as {Path(given.plan).name} says"
         else:
-            made, how = _chosen(request, recipe, calibration, journal.watch)
+            aim = replace(_aim(request, journal.watch), holds=Worth(request, program, evaluation))
+            made, how = _chosen(request, recipe, calibration, aim)
         entry.summary = f"{counted(request, program, made.plan)}{how}"
     return made
 
@@ -84,7 +93,7 @@ def scheme_for(request: Request, program: Program) -> Scheme:
 
 
 def _chosen(
-    request: Request, recipe: Recipe, calibration: Samples, tell: Callable[[str], None]
+    request: Request, recipe: Recipe, calibration: Samples, aim: Aim
 ) -> tuple[Integers, str]:
     """The best that is found, and what was gained on the way."""
     taken = [s.feeds for s in spread(calibration, _enough(recipe.ranges, calibration))]
@@ -95,7 +104,7 @@ def _chosen(
     if not plain.tensors or not held_out:
         return Integers(recipe.written(plain), plain, recipe.ranges), ""
     judge = Trials(request, recipe.program, held_out)
-    found = select(recipe, fitted, judge, _aim(request, tell))
+    found = select(recipe, fitted, judge, aim)
     before, after = found.tried[0].score.sqnr_db, found.best.score.sqnr_db
     how = f"   {before:.1f} -> {after:.1f} dB: {found.best.how}" if found.taken else ""
     return Integers(found.program, found.plan, found.recipe.ranges, found), how
@@ -112,7 +121,7 @@ def _aim(request: Request, tell: Callable[[str], None]) -> Aim:
         return Aim(floor, tell=tell)
     end = time.monotonic() + given.thorough
     kept = Path(f"{given.ranges}.layers") if given.ranges else None
-    return Aim(floor, True, kept, lambda: time.monotonic() > end, tell)
+    return Aim(floor, thorough=True, kept=kept, stop=lambda: time.monotonic() > end, tell=tell)
 
 
 def _enough(ranges: Ranges, calibration: Samples) -> int:

@@ -52,7 +52,7 @@ def build(
     cases = Cases(optimize)
     program, log = _optimize(request, captured, calibration or evaluation, journal, cases.keep)
     findings = diagnosed(request, captured, (calibration, evaluation), journal)
-    programs, ranges = forms_of(request, program, calibration, journal)
+    programs, ranges = forms_of(request, program, (calibration, evaluation), journal)
     out = Path(request.options.out or "out") / _folder(request, captured)
     with claim(out) as folder:
         forms = _lower(request, (program, programs), folder, journal)

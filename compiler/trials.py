@@ -15,7 +15,7 @@ from mcompile.errors import ContractError, LoweringError
 from mcompile.measure.agreement import EXACT_DB, decibel
 from mcompile.measure.latency import interleaved
 from mcompile.oracle import Oracle
-from mcompile.quantize.select import Score
+from mcompile.quantize.recipe import Score
 from mcompile.request import Request, as_target
 from mcompile.types import Feeds, Precision, Program
 

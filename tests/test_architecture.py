@@ -40,7 +40,17 @@ PIPELINE = {
     "inspection",
     "check",
 }
-PIPELINE |= {"forms", "integers", "trials", "options", "card", "journal", "choice", "datasets"}
+PIPELINE |= {
+    "forms",
+    "integers",
+    "trials",
+    "worth",
+    "options",
+    "card",
+    "journal",
+    "choice",
+    "datasets",
+}
 CLI = {"cli", "commands", "listing", "explain", "talk", "telling"}
 
 # What each part may import of ours, beside its own folder and the core below it.

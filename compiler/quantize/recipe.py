@@ -61,12 +61,14 @@ class Tried:
 class Aim:
     """How good is good enough, and how long to look.
 
-    Below `floor_db` steps are taken that cost speed. With `thorough` each step looks further.
+    Below `floor_db`, and for a file that `holds` says is too inaccurate, steps are taken that cost
+    speed. With `thorough` each step looks further.
     `stop` says that it is enough: the best so far is taken then. `tell` hears of each step, and
     `kept` is a file that rounding writes as it goes, and goes on from.
     """
 
     floor_db: float
+    holds: Callable[[Program], bool] = lambda _: True
     thorough: bool = False
     kept: Path | None = None
     stop: Callable[[], bool] = lambda: False

@@ -80,6 +80,7 @@ class _Search:
     judge: Judge
     aim: Aim
     tried: list[Tried] = field(default_factory=list)
+    held: dict[int, bool] = field(default_factory=dict)
     passes: Iterator[int] = field(default_factory=count)
 
     def measured(self, files: Sequence[_File]) -> list[_File]:
@@ -102,9 +103,17 @@ class _Search:
         top = _most([best, *self.measured(others)])
         return top if top.score.sqnr_db > best.score.sqnr_db + _GAIN_DB else best
 
+    def suffices(self, file: _File) -> bool:
+        """Whether the file reaches the floor, and holds what accuracy was asked for."""
+        if file.score.sqnr_db < self.aim.floor_db:
+            return False
+        if file.place not in self.held:
+            self.held[file.place] = self.aim.holds(file.recipe.written(file.plan))
+        return self.held[file.place]
+
     def goes_on(self, best: _File) -> bool:
-        """Whether the floor is not reached, and there is time to look further."""
-        return best.score.sqnr_db < self.aim.floor_db and not self.aim.stop()
+        """Whether the best does not suffice, and there is time to look further."""
+        return not self.suffices(best) and not self.aim.stop()
 
     def fitted(self, plain: _File) -> _File:
         """Concats that drown a part left float, and ranges drawn in where that pays."""
@@ -186,13 +195,14 @@ class _Search:
         for sets in floats.sets():
             files = [replace(best.also(how, floats.plan(s)), kept=s) for how, s in sets.items()]
             found += self.measured(files)
-            if self.aim.stop() or any(not self.goes_on(f) for f in found):
+            if self.aim.stop() or any(map(self.suffices, found)):
                 break
         if not found:
             return best, floats.noise
-        enough = [f for f in found if f.score.sqnr_db >= self.aim.floor_db]
+        enough = [f for f in found if self.suffices(f)]
         good = min(enough, key=lambda f: floats.cost(f.kept)) if enough else _most(found)
-        last = _most([best, self.refined(good)])
+        files = [self.refined(good), good, best]
+        last = next(filter(self.suffices, files), _most(files))
         self.paced(list({f.place: f for f in (best, good, last)}.values()))
         return last, floats.noise
 

@@ -39,7 +39,7 @@ def ops(made):
 
 def test_float_is_the_program_as_it_is(tmp_path):
     given = program()
-    made, ranges = forms_of(asked(tmp_path, "fp32"), given, None, Journal())
+    made, ranges = forms_of(asked(tmp_path, "fp32"), given, (None, None), Journal())
     assert made[Precision.FP32].program is given
     assert (made[Precision.FP32].plan, ranges) == (None, {})
 
@@ -48,7 +48,7 @@ def test_float_is_the_program_as_it_is(tmp_path):
 def test_weights_alone_are_planned_without_data(tmp_path, precision):
     """Four bits need a newer operator set than the model's: it is raised for that form alone."""
     given = program()
-    made, _ = forms_of(asked(tmp_path, precision), given, None, Journal())
+    made, _ = forms_of(asked(tmp_path, precision), given, (None, None), Journal())
     form = made[Precision(precision)]
     assert form.plan.tensors
     assert "DequantizeLinear" in ops(form)
@@ -59,7 +59,7 @@ def test_int8_is_calibrated_and_planned_beside_float(tmp_path):
     given = program()
     data = open_samples(inputs(4), given.inputs)
     journal = Journal()
-    made, ranges = forms_of(asked(tmp_path, "int8"), given, data, journal)
+    made, ranges = forms_of(asked(tmp_path, "int8"), given, (data, None), journal)
     quantized = made[Precision.INT8]
     assert quantized.plan is not None
     assert quantized.chosen is not None
@@ -70,12 +70,12 @@ def test_int8_is_calibrated_and_planned_beside_float(tmp_path):
 
 def test_half_is_narrowed(tmp_path):
     given = program()
-    made, _ = forms_of(asked(tmp_path, "fp16"), given, None, Journal())
+    made, _ = forms_of(asked(tmp_path, "fp16"), given, (None, None), Journal())
     assert "Cast" in ops(made[Precision.FP16])
 
 
 def test_dynamic_int8_is_planned_without_data(tmp_path):
-    made, _ = forms_of(asked(tmp_path, "int8-dynamic"), program(), None, Journal())
+    made, _ = forms_of(asked(tmp_path, "int8-dynamic"), program(), (None, None), Journal())
     assert "DynamicQuantizeLinear" in ops(made[Precision.INT8_DYNAMIC])
 
 
@@ -84,7 +84,7 @@ def test_strict_refuses_what_nothing_could_be_made_of(tmp_path):
         '<ir_version: 8, opset_import: ["": 17]> g (float[1,4] x) => (float[1,4] y) { y = Tanh(x) }'
     )
     with pytest.raises(TargetError, match="nothing of this model could be quantized"):
-        forms_of(asked(tmp_path, "int8-dynamic", strict=True), plain, None, Journal())
+        forms_of(asked(tmp_path, "int8-dynamic", strict=True), plain, (None, None), Journal())
 
 
 def test_noise_is_the_same_each_time():
@@ -101,7 +101,7 @@ def test_strict_refuses_halves_of_which_there_are_none(tmp_path):
         '<ir_version: 8, opset_import: ["": 17]> g (int64[4] x) => (int64[4] y) { y = Abs(x) }'
     )
     with pytest.raises(TargetError, match="converted to 16 bits"):
-        forms_of(asked(tmp_path, "fp16", strict=True), plain, None, Journal())
+        forms_of(asked(tmp_path, "fp16", strict=True), plain, (None, None), Journal())
 
 
 def calibrated(count=12):

@@ -39,7 +39,7 @@ def calibrated(count=12):
 def made(tmp_path, count=12, **more):
     given, data = calibrated(count)
     journal = Journal()
-    return integers.integers(asked(tmp_path, "int8", **more), given, data, journal), journal
+    return integers.integers(asked(tmp_path, "int8", **more), given, (data, None), journal), journal
 
 
 def test_above_the_floor_no_layer_is_kept_float(tmp_path):

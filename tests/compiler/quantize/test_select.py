@@ -138,6 +138,26 @@ def test_float_layers_that_gain_nothing_are_given_up(recipe):
     assert found.best.how == "plain"
 
 
+def test_a_file_that_loses_too_much_accuracy_is_not_enough(recipe):
+    """The floor is reached by all of them; only one with four float layers is accurate enough."""
+    judge, asked = Judge(lambda _: 30.0), []
+
+    def holds(program):
+        asked.append(float_layers(program))
+        return len(asked[-1]) == 4
+
+    found = chosen(recipe, judge, holds=holds)
+    assert len(found.plan.left_float) == 4
+    assert () in asked
+    assert found.best.score.sqnr_db == 30.0
+
+
+def test_a_file_below_the_floor_is_not_asked_for_its_accuracy(recipe):
+    asked = []
+    chosen(recipe, Judge(lambda _: 10.0), holds=asked.append)
+    assert not asked
+
+
 def test_the_first_layers_are_tried_beside_the_noisiest(recipe):
     judge = Judge(lambda _: 10.0)
     chosen(recipe, judge)

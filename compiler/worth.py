@@ -1,0 +1,57 @@
+"""Whether a file holds the accuracy that was asked for, while it is still open which is built."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mcompile.choice import Candidate, missed_accuracy
+from mcompile.datasets import metric_of
+from mcompile.errors import ContractError, LoweringError
+from mcompile.measure.comparison import drop
+from mcompile.measure.evaluation import evaluate
+from mcompile.oracle import Oracle
+from mcompile.request import Request, as_target
+from mcompile.types import Precision, Program, Samples
+
+_MOST = 500
+
+
+class Worth:
+    """Runs programs on evaluation data as the backend writes them; says whether they suffice.
+
+    At most 500 samples from all over the data are looked at: the whole is for the last word.
+    """
+
+    def __init__(self, request: Request, reference: Program, evaluation: Samples | None) -> None:
+        self._request = request
+        self._metric = metric_of(request, evaluation)
+        self._samples = evaluation and _fewer(evaluation)
+        self._oracle = Oracle(reference, threads=request.threads) if evaluation else None
+
+    def __call__(self, program: Program) -> bool:
+        """Whether no limit of accuracy is missed, soft ones included; so without data."""
+        if self._samples is None or self._oracle is None:
+            return True
+        backend, target = self._request.backend, as_target(self._request, Precision.INT8)
+        with TemporaryDirectory() as folder:
+            place = Path(folder)
+            try:
+                artifact = backend.lower(program, target, place)
+                with backend.open(artifact, place, self._request.threads) as executor:
+                    runners = {"oracle": self._oracle, "int8": executor}
+                    found = evaluate(runners, self._samples, self._metric)
+            except (LoweringError, ContractError):
+                return False
+        figures = found["int8"].measured
+        if self._metric is not None:
+            figures = (*figures, *drop(found["oracle"].measured, figures, self._metric))
+        candidate = Candidate(Precision.INT8, figures, ())
+        return not missed_accuracy(candidate, self._request.target.budgets)
+
+
+def _fewer(samples: Samples) -> Samples:
+    step = max(1, (samples.count or 0) // _MOST)
+    return replace(samples, open=lambda: islice(iter(samples), 0, step * _MOST, step), count=None)
