@@ -18,6 +18,9 @@ from mcompile.record import GraphRow, Layer
 from mcompile.types import Program
 
 _STEPS = 4
+_PRODUCTS = (
+    "Conv", "Gemm", "MatMul", "FullyConnected", "LSTM", "GRU", "RNN", "Einsum"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def _described(layer: Layer, index: _Index) -> Layer:
 
 
 def _multiplies(op: str) -> bool:
-    return any(word in op for word in ("Conv", "Gemm", "MatMul", "LSTM", "GRU", "Einsum"))
+    return op != "Convert" and any(word in op for word in _PRODUCTS)
 
 
 def _find(name: str, known: Mapping[str, ir.Node]) -> ir.Node | None:

@@ -142,7 +142,10 @@ class GraphRow:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the finished artifact as the runtime ran it: its time, error, size and work."""
+    """A layer of the finished artifact as the runtime ran it: its time, error, size and work.
+
+    `precision` is what its kernel computes in, such as "int8"; empty where the runtime cannot tell.
+    """
 
     name: str
     op: str
@@ -150,6 +153,7 @@ class Layer:
     sqnr_db: float | None = None
     weights_kb: float | None = None
     macs_m: float | None = None
+    precision: str = ""
 
 
 @dataclass(frozen=True)

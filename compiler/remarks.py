@@ -76,12 +76,21 @@ def warnings(outcome: Outcome, form: Form, jump: str, machine: Machine) -> tuple
         )
     if form.precision is Precision.INT8:
         told += [f"calibration data: {finding}" for finding in outcome.findings]
+    if _gave_up_layers(form) and not absent(given.evaluation):
+        told.append(
+            "which layers stay float was decided on the evaluation data too: accuracy there "
+            "flatters the artifact a little"
+        )
     if jump:
         told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
     if outcome.log.unproven:
         told.append(f"the optimized model could not be compared: {outcome.log.unproven}")
     told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
     return tuple(told)
+
+
+def _gave_up_layers(form: Form) -> bool:
+    return form.plan is not None and any(t.taken and t.kept for t in form.tried)
 
 
 def _same(one: object, other: object) -> bool:

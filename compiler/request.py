@@ -116,6 +116,17 @@ def _refuse_nonsense(options: Options) -> None:
             where="percentile",
             fix="a number from 50 to 100, such as 99.99",
         )
+    others = {
+        "--keep-float": options.keep_float,
+        "--percentile": options.percentile is not None,
+        "--thorough": options.thorough is not None,
+    }
+    for name in (n for n, given in others.items() if options.plan and given):
+        raise UsageError(
+            f"a plan says everything, and {name} cannot add to it",
+            where="--plan",
+            fix=f"edit the plan, or leave out {name} or --plan",
+        )
     if options.metric:
         find(options.metric)
         if absent(options.evaluation):

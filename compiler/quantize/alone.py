@@ -46,10 +46,12 @@ def noise_alone(
             break
         walk.to(start)
         one = insert(source, _only(node, plan, scheme, layers), scheme)
-        known = [n for n in walk.held[0] if n not in outputs]
-        rest = Oracle(cut(one, known, outputs), threads=threads)
+        known, later = list(walk.held[0]), walk.pending(outputs)
+        if not later:
+            continue  # what nobody hands on
+        rest = Oracle(cut(one, known, later), threads=threads)
         got = [rest.run({n: values[n] for n in known}) for values in walk.held]
-        found[name_of(node.outputs[0])] = min(_sqnr(n, wanted, got) for n in outputs)
+        found[name_of(node.outputs[0])] = min(_sqnr(n, wanted, got) for n in later)
     return found
 
 

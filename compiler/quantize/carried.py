@@ -45,13 +45,15 @@ def noise_of_carried(
         if stop():
             break
         data = walk.to(name)
-        known = [n for n in walk.held[0] if n not in outputs]
-        rest = Oracle(cut(source, known, outputs), threads=threads)
-        sums = np.zeros((len(outputs), 2))
+        known, later = list(walk.held[0]), walk.pending(outputs)
+        if not later:
+            continue  # what nobody hands on
+        rest = Oracle(cut(source, known, later), threads=threads)
+        sums = np.zeros((len(later), 2))
         for values, x, want in zip(walk.held, data, wanted, strict=False):
             given = {n: values[n] for n in known} | {name: _held(x, plan.tensors[name])}
             got = rest.run(given)
-            sums += [_powers(want[n], got[n]) for n in outputs]
+            sums += [_powers(want[n], got[n]) for n in later]
         found[name] = min((_decibel(s, n) for s, n in sums), default=_EXACT_DB)
     return dict(sorted(found.items(), key=lambda item: item[1]))
 

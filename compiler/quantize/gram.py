@@ -50,12 +50,16 @@ class Moments:
 
 
 def moments(rows: Array, outputs: Array, centred: bool) -> Moments:
-    """Those of rows [groups, rows, inputs] and outputs [groups, rows, outputs]."""
-    if centred:
-        rows = rows - rows.mean(axis=1, keepdims=True)
-        outputs = outputs - outputs.mean(axis=1, keepdims=True)
-    power = np.einsum("gro,gro->go", outputs, outputs, dtype=np.float64)
-    inner, cross = rows.swapaxes(1, 2) @ rows, outputs.swapaxes(1, 2) @ rows
+    """Those of rows [groups, rows, inputs] and outputs [groups, rows, outputs].
+
+    Infinite where float32 cannot hold them: whoever reads them leaves such a layer as it is.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if centred:
+            rows = rows - rows.mean(axis=1, keepdims=True)
+            outputs = outputs - outputs.mean(axis=1, keepdims=True)
+        power = np.einsum("gro,gro->go", outputs, outputs, dtype=np.float64)
+        inner, cross = rows.swapaxes(1, 2) @ rows, outputs.swapaxes(1, 2) @ rows
     return Moments(inner, cross, power, rows.shape[1])
 
 

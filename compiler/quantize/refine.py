@@ -7,6 +7,7 @@ off by whoever can, and nobody corrects what is corrected already.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,9 +24,11 @@ from mcompile.quantize.insert import insert
 from mcompile.quantize.rounding import QUICK, Effort, Layer, rounded
 from mcompile.quantize.seen import Seen, seen
 from mcompile.quantize.walk import Walk
-from mcompile.quantize.weights import is_depthwise
+from mcompile.quantize.weights import is_depthwise, output_axis
 from mcompile.types import Array, Feeds, Program, QParams, QuantPlan, Scheme
 
+MOST_INPUTS, MOST_WEIGHTS = 4096, 1 << 25
+"""Inputs of a layer, and weights in all, beyond which integers are simply the nearest."""
 _THIRD = 3
 _BETWEEN_S = 5.0
 """Time between two writings of the file: that of a large model is no small one."""
@@ -105,6 +108,7 @@ class _Pass:
         aims: Mapping[str, Seen],
     ) -> None:
         self._plan, self._scheme, self._layers, self._aims = plan, scheme, layers, aims
+        self._room = MOST_WEIGHTS
         self._program = insert(source, plan, scheme)
         made = {v.name: n for n in self._program.graph.graph for v in n.outputs}
         self._nodes = {n: made[node.outputs[0].name] for n, node in layers.items()}
@@ -138,7 +142,19 @@ class _Pass:
         if weight is None or node.op_type not in gram.KINDS or len(weight.consumers()) > 1:
             return False
         coded = name_of(weight) in self._plan.codes
-        return not coded and self._plan.tensors[name_of(weight)].dtype == "int8"
+        if coded or self._plan.tensors[name_of(weight)].dtype != "int8":
+            return False
+        return self._has_room(node, weight)
+
+    def _has_room(self, node: ir.Node, weight: ir.Value) -> bool:
+        """Whether its moments and codes can be held; of a huge model only the first layers can."""
+        sizes = weight.const_value.shape.numpy() if weight.const_value is not None else (0,)
+        size = math.prod(sizes)
+        inputs = size // max(1, sizes[output_axis(node)])
+        if inputs > MOST_INPUTS or size > self._room:
+            return False
+        self._room -= size
+        return True
 
     def _codes(self, name: str, inputs: Sequence[Array], effort: Effort) -> Array | None:
         node, aim = self._layers[name], self._aims[name]

@@ -17,7 +17,7 @@ from mcompile.quantize.smooth import smooth
 from mcompile.quantize.tune import tuned
 from mcompile.types import Feeds, Program, Scheme
 
-ALPHAS = (0.5, 0.75, 0.85, 1.0)
+ALPHAS, FEW = (0.5, 0.75, 0.85, 1.0), (0.5, 0.85)
 EXPONENTS = (0.5, 0.75)
 
 
@@ -46,7 +46,8 @@ def transformed(
     """The variants worth measuring, cheapest first.
 
     `feeds` are calibration samples, several dozen at best: what is scaled is observed on them.
-    Without `every`, those that rarely gain anything are left out: leveled and equalized channels.
+    Without `every`, those that rarely gain anything are left out: leveled and equalized channels,
+    and two alphas of four.
     """
     given = (source, ranges, scheme, feeds)
     yield from _told("channels tuned", tuned(*given, threads=threads), source, ranges, scheme)
@@ -54,7 +55,7 @@ def transformed(
         made = level(*given, exponent=exponent, threads=threads)
         yield from _told(f"channels leveled at {exponent}", made, source, ranges, scheme)
     for inserting in (False, True):
-        for alpha in ALPHAS:
+        for alpha in ALPHAS if every else FEW:
             made = smooth(*given, alpha=alpha, inserting=inserting, threads=threads)
             found = _told(f"smoothed at alpha {alpha}", made, source, ranges, scheme)
             yield from (v for v in found if bool(v.added) is inserting)

@@ -51,6 +51,10 @@ class Walk:
             self._run(piece, wanted)
         return [values[stop] for values in self.held]
 
+    def pending(self, names: Sequence[str]) -> list[str]:
+        """Those of the values that are not computed yet: all that a change can still reach."""
+        return [n for n in names if self._made.get(n) in self._left]
+
     def _above(self, stops: Sequence[str]) -> dict[ir.Node, None]:
         """The nodes not yet run that the stops are computed from, in the order of execution."""
         found: set[ir.Node] = set()

@@ -33,7 +33,7 @@ _WINDOWS = {"Conv", "ConvTranspose"}
 
 def scales(node: ir.Node, weight: Array, scheme: Scheme) -> QParams:
     """The parameters of a weighted node's constant weight, along its output channels."""
-    axis = _output_axis(node) % weight.ndim
+    axis = output_axis(node) % weight.ndim
     channels = weight.shape[axis]
     pairs = scheme.pair_saturates and not is_depthwise(node, weight)
     peak = np.zeros(channels, np.float32)
@@ -64,7 +64,8 @@ def encode(weight: Array, params: QParams) -> Array:
     return codes
 
 
-def _output_axis(node: ir.Node) -> int:
+def output_axis(node: ir.Node) -> int:
+    """The axis of its weight that holds what a layer makes."""
     if node.op_type == "MatMul":
         return -1
     if node.op_type == "ConvTranspose":

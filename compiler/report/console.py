@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mcompile.record import Report
-from mcompile.report import figures, front, integers, tables
+from mcompile.report import figures, front, integers, products, tables
 from mcompile.report.columns import Cell, align
 from mcompile.types import Measured
 
@@ -97,11 +97,13 @@ def _stages(report: Report) -> list[list[Cell]]:
 
 def _not_done(report: Report) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
+    if ran := products.told(report):
+        rows.append([("computed", ""), (figures.line(ran), "")])
     if report.rules.skipped:
         rows.append([("left alone", ""), (figures.count(len(report.rules.skipped), "rewrite"), "")])
     if report.left_float:
         rows.append([("left float", ""), (figures.count(len(report.left_float), "tensor"), "")])
-    if rows:
+    if report.rules.skipped or report.left_float:
         rows[-1].append(("-v says why", "dim"))
     if report.rules.undone:
         taken_back = figures.count(len(report.rules.undone), "rewrite")

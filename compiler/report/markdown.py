@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mcompile.record import Report
-from mcompile.report import figures, integers, tables
+from mcompile.report import figures, integers, products, tables
 
 _MARKS = {"passed": "✅", "failed": "❌", "missed": "⚠️", "unproven": "❔"}
 _WORDS = {"missed": "missed (soft)"}
@@ -22,6 +22,7 @@ def render(report: Report) -> str:
         _checks(report),
         _variants(report),
         _comparison(report),
+        _computed(report),
         _advice(report),
         _stages(report),
         _rules(report),
@@ -96,6 +97,11 @@ def _stages(report: Report) -> str:
         for s in report.stages
     )
     return _fold("stages", _table(("stage", "did", "time", "peak memory"), body))
+
+
+def _computed(report: Report) -> str:
+    told = products.told(report)
+    return f"{quiet(told)}." if told else ""
 
 
 def _rules(report: Report) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mcompile.record import Layer, Report
-from mcompile.report import curves, figures, front, integers, plots, tables
+from mcompile.report import curves, figures, front, integers, plots, products, tables
 
 SHOWN_LAYERS = 40
 _SEPARATOR = re.compile(r"(?<=[/_.])")
@@ -44,6 +44,7 @@ def render(report: Report) -> str:
             plot=Markup(plots.latency(report)),
             drawn=plots.drawn(report),
             slower=plots.beyond(plots.drawn(report)) if plots.drawn(report) else (0.0, 0),
+            computed=figures.line(products.told(report)),
             layers=layers[:SHOWN_LAYERS],
             more_layers=layers[SHOWN_LAYERS:],
             **_integers(report),

@@ -15,16 +15,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A new backend runs the suite by being there; a missing one is a skip that names it."""
     if "backend" not in metafunc.fixturenames:
         return
-    wanted = ["backend", "precision"] + ["model"] * ("model" in metafunc.fixturenames)
+    wanted = [n for n in ("backend", "precision", "model") if n in metafunc.fixturenames]
     cases = []
     for name, found in sorted(registry.backends().items()):
         if not isinstance(found, Backend):
             mark = pytest.mark.skip(reason=found.what)
             cases.append(pytest.param(*[None] * len(wanted), id=name, marks=mark))
             continue
-        for precision in (p for p in Precision if p in found.precisions):
-            for model in sorted(MODELS) if "model" in wanted else [""]:
-                case = [found, precision, model][: len(wanted)]
-                label = "-".join(filter(None, (name, precision.value, model)))
-                cases.append(pytest.param(*case, id=label))
+        able = [p for p in Precision if p in found.precisions]
+        for precision in able if "precision" in wanted else [None]:
+            for model in sorted(MODELS) if "model" in wanted else [None]:
+                case = {"backend": found, "precision": precision, "model": model}
+                words = (name, precision.value if precision else "", model)
+                label = "-".join(filter(None, words))
+                cases.append(pytest.param(*(case[n] for n in wanted), id=label))
     metafunc.parametrize(wanted, cases)

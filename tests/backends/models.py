@@ -154,6 +154,84 @@ MODELS: dict[str, tuple[str, str, dict[str, tuple[int, ...]], dict[str, np.ndarr
         {"table": (9, 8), "w1": (8, 6)},
         {},
     ),
+    "batched_matmul": (
+        "(float[2,3,4,8] x, float[2,3,8,4] u) => (float[2,3,4,6] y)",
+        """a = MatMul(x, u)
+      y = MatMul(a, w1)""",
+        {"w1": (4, 6)},
+        {},
+    ),
+    "lstm": (
+        "(float[5,1,6] x) => (float[1,4] y)",
+        """h, last, c = LSTM <hidden_size = 8, direction = "bidirectional"> (x, w, r, b)
+      k = ReduceMean <axes = [0,1], keepdims = 0> (h)
+      y = MatMul(k, w1)""",
+        {"w": (2, 32, 6), "r": (2, 32, 8), "b": (2, 64), "w1": (8, 4)},
+        {},
+    ),
+    "gru": (
+        "(float[5,1,6] x) => (float[5,1,1,4] y)",
+        """h, last = GRU <hidden_size = 8, linear_before_reset = 1> (x, w, r, b)
+      y = MatMul(h, w1)""",
+        {"w": (1, 24, 6), "r": (1, 24, 8), "b": (1, 48), "w1": (8, 4)},
+        {},
+    ),
+    "resize": (
+        "(float[1,3,6,6] x) => (float[1,5] y)",
+        f"""a0 = Conv (x, w1, b1)
+      a = Relu(a0)
+      n = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric",
+                  nearest_mode = "floor"> (a, , twice)
+      l = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (a, , twice)
+      o = Resize <mode = "linear", coordinate_transformation_mode = "align_corners"> (a, , twice)
+      s0 = Add(n, l)
+      s = Add(s0, o)
+      c = Conv (s, w2)
+      z = Relu(c)
+      {HEAD}""",
+        {"w1": (4, 3, 1, 1), "b1": (4,), "w2": (8, 4, 3, 3), "wh": (5, 8), "bh": (5,)},
+        {"twice": np.array([1, 1, 2, 2], np.float32)},
+    ),
+    "softmax_on_any_axis": (
+        "(float[3,4,5] x) => (float[3,4,6] y)",
+        """a = Softmax <axis = 0> (x)
+      b = Softmax <axis = 1> (a)
+      c = LogSoftmax <axis = -1> (b)
+      y = MatMul(c, w1)""",
+        {"w1": (5, 6)},
+        {},
+    ),
+    "moves": (
+        "(float[1,6,8,8] x) => (float[1,5] y)",
+        f"""a = Conv <pads = [1,1,1,1]> (x, w1, b1)
+      l, r = Split <axis = 1> (a, halves)
+      t = Gather <axis = 1> (l, picked)
+      s = Slice (r, starts, ends, along)
+      p = Pad (s, pads)
+      k = Concat <axis = 1> (t, p)
+      c = Conv (k, w2)
+      z = Relu(c)
+      {HEAD}""",
+        {"w1": (8, 6, 3, 3), "b1": (8,), "w2": (8, 6, 1, 1), "wh": (5, 8), "bh": (5,)},
+        {
+            "halves": np.array([4, 4]),
+            "picked": np.array([3, 0]),
+            "starts": np.array([1, 0]),
+            "ends": np.array([7, 8]),
+            "along": np.array([2, 3]),
+            "pads": np.array([0, 0, 1, 0, 0, 0, 1, 0]),
+        },
+    ),
+    "scalar_input": (
+        "(float[1,4] x, float factor, int32[1,4] n) => (float[1,6] y, int32[1,4] m)",
+        """a = Mul(x, factor)
+      f = Cast <to = 1> (n)
+      s = Add(a, f)
+      y = MatMul(s, w1)
+      m = Add(n, n)""",
+        {"w1": (4, 6)},
+        {},
+    ),
 }
 
 
@@ -181,4 +259,4 @@ def _one(rng, port):
     shape = [d if isinstance(d, int) else 1 for d in port.shape]
     if port.dtype.startswith("int"):
         return rng.integers(0, 9, shape, port.dtype)
-    return rng.standard_normal(shape).astype(port.dtype)
+    return np.asarray(rng.standard_normal(shape), port.dtype)

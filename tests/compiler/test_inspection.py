@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mcompile import graph, targets
+from mcompile import graph, registry, targets
+from mcompile.backend import Backend
 from mcompile.card import with_card
 from mcompile.errors import SourceError, TargetError
 from mcompile.frontend import parse_input
@@ -38,12 +39,12 @@ def test_work_and_weights_are_counted(net) -> None:
 
 
 def test_every_target_has_an_outlook_and_none_is_built_for(net) -> None:
-    found = inspect(net, Options())
+    found, here = inspect(net, Options()), registry.backends()
     assert [o.target for o in found.outlook] == list(targets.names())
     for outlook in found.outlook:
         profile = targets.load(outlook.target)
         assert outlook.precision is profile.precision
-        assert outlook.available == (profile.backend == "onnxruntime")
+        assert outlook.available == isinstance(here[profile.backend], Backend)
         if outlook.latency_p50_ms is not None:
             assert outlook.latency_p50_ms.provenance.value == "predicted"
             assert outlook.latency_p50_ms.low is not None

@@ -45,6 +45,17 @@ def test_a_fused_activation_has_the_work_of_the_convolution_before_it(net) -> No
     assert look(net, "c_nchwc", "FusedConv").macs_m == pytest.approx(macs(net, "c0"))
 
 
+@pytest.mark.parametrize(
+    "op", ["Convolution", "FullyConnected", "GroupConvolution", "LSTMSequence"]
+)
+def test_products_have_many_names(net, op: str) -> None:
+    assert look(net, "a0", op).macs_m == pytest.approx(macs(net, "a0"))
+
+
+def test_a_conversion_is_no_convolution(net) -> None:
+    assert look(net, "a0", "Convert").macs_m is None
+
+
 def test_a_layer_that_multiplies_nothing_has_no_work_of_others(net) -> None:
     found = look(net, "a", "Relu")
     assert found.macs_m is None

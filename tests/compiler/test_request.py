@@ -125,3 +125,10 @@ def test_samples_in_memory_count_as_given() -> None:
 )
 def test_a_source_is_called_by_its_last_name(source, name) -> None:
     assert name_of(source) == name
+
+
+@pytest.mark.parametrize("more", [{"keep_float": ("a",)}, {"percentile": 99.0}, {"thorough": 5.0}])
+def test_nothing_is_added_to_a_plan(more) -> None:
+    with pytest.raises(UsageError, match="a plan says everything") as refused:
+        resolve("m", given(precision="int8", calibration="c.npz", plan="plan.json", **more))
+    assert len(str(refused.value).splitlines()) == 3

@@ -70,3 +70,13 @@ def test_a_file_that_cannot_be_written_does_not_hold(tmp_path, evaluation):
     broken = graph.clone(program())
     next(iter(broken.graph.graph)).op_type = "Nonsense"
     assert not worth(tmp_path, evaluation)(broken)
+
+
+def test_what_one_sample_decides_may_be_chance(tmp_path, evaluation):
+    """Of twenty, one lost is five points; two are more than chance."""
+    for count, holds in ((1, True), (2, False)):
+        made = list(evaluation)
+        for index in range(count):
+            made[index] = replace(made[index], label=(made[index].label + 1) % 10)
+        wrong = Samples("labelled", lambda made=made: iter(made), len(made))
+        assert worth(tmp_path, wrong, "accuracy_min=99")(program()) is holds

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from mcompile import graph
@@ -85,3 +86,24 @@ def test_a_result_that_is_not_finite_is_the_worst_there_is():
         [replace(next(iter(samples(program))), feeds=feeds[0])])))  # fmt: skip
     noise = noise_alone(program, plan(program, tensors, SCHEME), SCHEME, feeds)
     assert noise == {"h": -200.0}
+
+
+@pytest.mark.parametrize("early", ["a", "x2"])
+def test_an_output_that_is_made_before_the_layer_is_left_as_it_is(early):
+    """Nothing that the layer does reaches it, and it need not be computed again."""
+    program = residual()
+    graph_of = program.graph.graph
+    if early == "x2":
+        doubled = ir.node("Add", [graph_of.inputs[0], graph_of.inputs[0]])
+        doubled.outputs[0].name = early
+        doubled.outputs[0].type, doubled.outputs[0].shape = (
+            graph_of.inputs[0].type, graph_of.inputs[0].shape,
+        )  # fmt: skip
+        graph_of.insert_before(graph_of[0], doubled)
+        graph_of.outputs.append(doubled.outputs[0])
+    else:
+        graph_of.outputs.append(next(v for n in graph_of for v in n.outputs if v.name == early))
+    program = graph.program("two", program.graph)
+    found = plan(program, observe(program, samples(program)), SCHEME)
+    noise = noise_alone(program, found, SCHEME, fed(program))
+    assert all(0 < noise[name] < 100 for name in ("b", "c0", "y"))

@@ -187,3 +187,16 @@ def test_memory_that_is_short_leaves_fewer_rows_not_nothing(coarse):
     refined = refine(program, found, SCHEME, fed(program), held=400_000)
     assert refined.codes
     assert noise(program, refined) < noise(program, found)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_INPUTS", 20), ("MOST_WEIGHTS", 600)])
+def test_layers_that_are_too_large_keep_their_nearest_codes(coarse, monkeypatch, limit, most):
+    """Moments take the square of a layer's inputs, and codes are held until the file is written."""
+    program, found = coarse
+    everything = {*refine(program, found, SCHEME, fed(program)).codes}
+    monkeypatch.setattr(f"mcompile.quantize.refine.{limit}", most)
+    some = {*refine(program, found, SCHEME, fed(program)).codes}
+    assert some < everything
+    sizes = {n: v.const_value.size for n, v in program.graph.graph.initializers.items()}
+    if limit == "MOST_WEIGHTS":
+        assert sum(sizes[n] for n in some) <= most
