@@ -46,11 +46,17 @@ class Trials:
                     place = Path(folder) / str(index)
                     place.mkdir()
                     running[str(index)] = stack.enter_context(self._opened(each, place))
-            got = {n: [e.run(f) for f in self._feeds] for n, e in running.items()}
+            got = {n: run for n, e in running.items() if (run := self._run(e)) is not None}
+            running = {n: e for n, e in running.items() if n in got}
             times = self._times(running) if timed else dict.fromkeys(running, 0.0)
         for name, outputs in got.items():
             scores[int(name)] = Score(self._sqnr(outputs), times[name])
         return scores
+
+    def _run(self, executor: Executor) -> list[Feeds] | None:
+        with suppress(LoweringError):
+            return [executor.run(f) for f in self._feeds]
+        return None
 
     def _times(self, running: Mapping[str, Executor]) -> dict[str, float]:
         """The median time of each, in milliseconds."""

@@ -126,17 +126,41 @@ class QParams:
 
 
 @dataclass(frozen=True)
+class Divided:
+    """Channels that were divided, each by a number of its own, and no output changed by it.
+
+    They are those that run through `value`, and the constants beside them follow; or, with
+    `readers`, what the layers that make these values read of it, behind a Mul of its own. `by` are
+    the divisors, float64, one for each channel.
+    """
+
+    value: str
+    by: Array
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How a program was changed before it was planned, in words and in steps to do it again."""
+
+    how: str
+    steps: tuple[Divided, ...]
+
+
+@dataclass(frozen=True)
 class QuantPlan:
     """Which tensors become integers and how, and for every one left float, why.
 
     `shifts` is what is added to the bias that goes into the value of that name, per channel.
     `codes` are the integers of weights that are not simply the nearest ones, by the weight's name.
+    `changed` is what was done to the program before; names are those of the changed one.
     """
 
     tensors: Mapping[str, QParams]
     left_float: Mapping[str, str]
     shifts: Mapping[str, Array] = field(default_factory=dict)
     codes: Mapping[str, Array] = field(default_factory=dict)
+    changed: Changed | None = None
 
 
 class Precision(str, Enum):

@@ -85,9 +85,12 @@ def test_the_same_data_give_the_same_plan(tmp_path):
     assert planfile.dump(one) == planfile.dump(other)
 
 
-def test_with_no_time_left_the_first_file_is_taken(tmp_path):
-    found, _ = made(tmp_path, thorough=0.0)
-    assert found.chosen.best.how == "plain"
+def test_a_thorough_search_is_never_the_worse_one(tmp_path):
+    short, long = made(tmp_path)[0].chosen, made(tmp_path, thorough=0.0)[0].chosen
+    assert long.best == short.best
+    more = made(tmp_path, thorough=60.0)[0].chosen
+    assert more.best.score.sqnr_db >= short.best.score.sqnr_db
+    assert len(more.tried) > len(short.tried)
 
 
 def test_what_was_rounded_is_kept_beside_the_ranges(tmp_path):

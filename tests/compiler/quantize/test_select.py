@@ -165,11 +165,11 @@ def test_the_first_layers_are_tried_beside_the_noisiest(recipe):
     assert len({k for k in judge.seen if len(k) == 2}) == 2
 
 
-def test_a_search_whose_time_is_up_keeps_the_best_so_far(recipe):
-    judge = Judge(lambda _: 10.0)
-    found = chosen(recipe, judge, stop=lambda: True, thorough=True)
-    assert set(judge.seen) == {()}
-    assert found.plan.left_float == {}
+def test_a_thorough_search_without_time_ends_where_the_other_does(recipe):
+    rule = Judge(lambda kept: 10.0 + len(kept))
+    one, other = chosen(recipe, rule), chosen(recipe, rule, stop=lambda: True, thorough=True)
+    assert other.tried == one.tried
+    assert other.best == one.best
 
 
 def test_with_time_to_look_variants_are_tried_above_the_floor_too(recipe):
