@@ -26,6 +26,7 @@ from mcompile.wording import nearest
 
 _LEVELS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
 _SMALLEST = 1e-12
+_MEANS, _FINER = {"AveragePool", "GlobalAveragePool", "ReduceMean"}, 128.0
 _ROOM = {"int32": 2.0**30, "int64": 2.0**62}
 
 
@@ -61,6 +62,7 @@ def plan(
             known = given[bound.by] if bound.fixed else None
             shared[root] = _params(*known, scheme) if known else _activation(bound.ends, scheme)
         tensors[name] = shared[root]
+    _hold_means(placed, tensors)
     for node in placed.weighted:
         weight = array(node.inputs[1])
         if weight is not None:
@@ -98,6 +100,20 @@ def _grouped(
         if reason:
             placed.leave(node, reason)
     return groups
+
+
+def _hold_means(placed: Placement, tensors: dict[str, QParams]) -> None:
+    """Keep the steps of a mean from being far finer than those of what it is taken of.
+
+    Kernels multiply by the ratio of both, and ONNX Runtime's refuse 256 and more: so fine a step
+    is that of a mean that was zero on all samples, and says nothing.
+    """
+    for node in [n for n in placed.carried if n.op_type in _MEANS]:
+        data, made = (tensors[name_of(v)] for v in (node.inputs[0], node.outputs[0]))
+        least = np.float32(data.scale / _FINER)
+        if made.scale < least:
+            coarser = replace(made, scale=np.asarray(least))
+            tensors.update({n: coarser for n, p in tensors.items() if p is made})
 
 
 def _named(graph: ir.Graph, names: Collection[str]) -> frozenset[ir.Node]:
