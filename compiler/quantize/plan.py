@@ -8,7 +8,7 @@ fixed        the scale that the runtime's kernel writes, whatever was observed
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -62,7 +62,7 @@ def plan(
             known = given[bound.by] if bound.fixed else None
             shared[root] = _params(*known, scheme) if known else _activation(bound.ends, scheme)
         tensors[name] = shared[root]
-    _hold_means(placed, tensors)
+    _hold_means(placed.values(scheme, ranges), scheme, tensors)
     for node in placed.weighted:
         weight = array(node.inputs[1])
         if weight is not None:
@@ -102,15 +102,19 @@ def _grouped(
     return groups
 
 
-def _hold_means(placed: Placement, tensors: dict[str, QParams]) -> None:
+def _hold_means(values: Iterable[ir.Value], scheme: Scheme, tensors: dict[str, QParams]) -> None:
     """Keep the steps of a mean from being far finer than those of what it is taken of.
 
-    Kernels multiply by the ratio of both, and ONNX Runtime's refuse 256 and more: so fine a step
-    is that of a mean that was zero on all samples, and says nothing.
+    Kernels multiply by the ratio of both, with a Relu behind it or without, and ONNX Runtime's
+    refuse 256 and more: so fine a step is that of a mean that was zero on all samples.
     """
-    for node in [n for n in placed.carried if n.op_type in _MEANS]:
-        data, made = (tensors[name_of(v)] for v in (node.inputs[0], node.outputs[0]))
-        least = np.float32(data.scale / _FINER)
+    for value in list(values):
+        made, source = tensors[name_of(value)], value
+        while (node := source.producer()) and node.op_type in _MEANS | scheme.absorbed:
+            source = node.inputs[0] or source
+            if source.name in tensors:
+                break
+        least = np.float32(tensors.get(source.name or "", made).scale / _FINER)
         if made.scale < least:
             coarser = replace(made, scale=np.asarray(least))
             tensors.update({n: coarser for n, p in tensors.items() if p is made})
