@@ -25,7 +25,7 @@ import openvino as ov
 from mcompile.backend import Backend, Executor
 from mcompile.errors import CompileError, ContractError, LoweringError
 from mcompile.files import hashed
-from mcompile.graph import array, clone, constant, fresh, integer, name_of, opset, save
+from mcompile.graph import array, clone, constant, integer, name_of, opset, save
 from mcompile.profile import Target
 from mcompile.record import Layer
 from mcompile.schemes.openvino import OPENVINO, OPENVINO_AVX2
@@ -137,11 +137,11 @@ def _even_blocks(program: Program) -> None:
         if rows and rows % block:
             even = rows if rows < block else math.gcd(rows, block)
             node.attributes["block_size"] = ir.AttrInt64("block_size", even)
-            for index in range(1, len(node.inputs)):
-                value = node.inputs[index]
-                cut = array(value).repeat(-(-block // even), axis=0)[: rows // even]
-                label = fresh(graph, f"{name_of(value)}.even")
-                node.replace_input_with(index, constant(graph, label, ir.tensor(cut)))
+            for index, value in enumerate(node.inputs):
+                data = array(value) if index else None
+                if data is not None:
+                    cut = data.repeat(-(-block // even), axis=0)[: rows // even]
+                    node.replace_input_with(index, constant(graph, f"{name_of(value)}.even", cut))
     for name in [n for n, v in graph.initializers.items() if not v.uses()]:
         del graph.initializers[name]
 
@@ -152,11 +152,13 @@ class _Compiled(Executor):
         self._settings = _settings(artifact.precision, threads, self._device)
         compiled = _compiled(path, self._settings, self._device, ContractError)
         self._request: Any = compiled.create_infer_request()
+        self._inputs = [p.name for p in artifact.inputs]
         self._outputs = {p.name: compiled.output(p.name) for p in artifact.outputs}
 
     def run(self, feeds: Feeds) -> Feeds:
         try:
-            found = self._request.infer(dict(feeds), share_inputs=True)
+            given = {name: feeds[name] for name in self._inputs}  # else the last ones are kept
+            found = self._request.infer(given, share_inputs=True)
         except (RuntimeError, TypeError, KeyError, ValueError) as error:
             raise LoweringError(
                 "the runtime cannot run this artifact on these inputs",

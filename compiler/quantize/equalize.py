@@ -17,6 +17,7 @@ data would be clipped. Channels without a value or a weight are left as they are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from mcompile.quantize.lanes import Lanes, lanes
 from mcompile.quantize.ranges import Ranges
 from mcompile.quantize.restated import restated
 from mcompile.quantize.scaling import Scaling
-from mcompile.types import Array, Feeds, Program, Scheme
+from mcompile.types import Array, Divided, Feeds, Program, Scheme
 
 _ROUNDS = 20
 _STILL = 1e-3
@@ -34,7 +35,13 @@ _DEAD = 1e-6
 _FAINT = 1 / 16
 """The share of the median channel that any channel is taken to reach."""
 
-Scaled = tuple[Program, Ranges]
+
+class Scaled(NamedTuple):
+    """An equal program, its ranges, and the steps that made it."""
+
+    program: Program
+    ranges: Ranges
+    steps: tuple[Divided, ...]
 
 
 def equalize(
@@ -92,7 +99,8 @@ def finished(
     """What scaling has made, with its ranges; None where it has changed nothing."""
     if all((f == 1.0).all() for _, f in scaling.factors.values()):
         return None
-    return scaling.written(), restated(source, ranges, scaling.factors, feeds, threads)
+    found = restated(source, ranges, scaling.factors, feeds, threads)
+    return Scaled(scaling.written(), found, scaling.steps)
 
 
 def balanced(

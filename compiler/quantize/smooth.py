@@ -17,10 +17,11 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile.graph import integer, is_constant, name_of, values
+from mcompile.quantize.edits import LAYERS
 from mcompile.quantize.equalize import Scaled, balanced, finished, migrated
 from mcompile.quantize.lanes import Lanes, lanes
 from mcompile.quantize.ranges import Ranges
-from mcompile.quantize.scaling import Scaling
+from mcompile.quantize.scaling import Scaling, across, channel_axis
 from mcompile.types import Array, Feeds, Program, Scheme
 
 LEAST_RATIO = 4.0
@@ -62,12 +63,17 @@ def smooth(
 
 def _readers(value: ir.Value, scheme: Scheme) -> list[ir.Node]:
     """The linear layers on integers that read the value."""
-    return [u.node for u in value.uses() if u.idx == 0 and _is_linear(u.node, scheme)]
+    return [n for n in linear(value) if n.op_type in scheme.weighted]
 
 
-def _is_linear(node: ir.Node, scheme: Scheme) -> bool:
+def linear(value: ir.Value) -> list[ir.Node]:
+    """The layers that read the value, and whose weight can take a factor for each channel."""
+    return [u.node for u in value.uses() if u.idx == 0 and _is_linear(u.node)]
+
+
+def _is_linear(node: ir.Node) -> bool:
     weight = node.inputs[1] if len(node.inputs) > 1 else None
-    if node.op_type not in scheme.weighted or node.domain or not is_constant(weight):
+    if node.op_type not in LAYERS or node.domain or not is_constant(weight):
         return False
     if weight is None or weight.shape is None or weight.dtype != ir.DataType.FLOAT:
         return False
@@ -93,12 +99,8 @@ def _held(value: ir.Value, readers: Sequence[ir.Node], ranges: Ranges) -> Array 
     """The largest magnitude in each channel of what the layers read."""
     if not readers or value.name not in ranges:
         return None
-    channels = ranges[name_of(value)].channels.get(_axis(readers))
+    channels = ranges[name_of(value)].channels.get(channel_axis(readers))
     return None if channels is None else channels.reach().astype(np.float64)
-
-
-def _axis(readers: Sequence[ir.Node]) -> int:
-    return 1 if readers[0].op_type == "Conv" else -1
 
 
 def _takes(found: Lanes, value: ir.Value, outliers: Array) -> bool:
@@ -119,24 +121,9 @@ def _insert(
     held = _held(value, readers, ranges)
     if held is None or value.shape is None:
         return
-    shapes = {r: _spread(r, held.size) for r in readers}
+    shapes = {r: across(r, held.size) for r in readers}
     peaks = [
         np.abs(scaling.data(r, 1)).max(axis=tuple(k for k, n in enumerate(s) if n == 1))
         for r, s in shapes.items()
     ]
-    factors = migrated(held, np.max(peaks, axis=0), alpha)
-    sizes = [1] * value.shape.rank()
-    sizes[_axis(readers)] = held.size
-    scaling.insert(
-        value, factors.reshape(sizes), {r: factors.reshape(s) for r, s in shapes.items()}
-    )
-
-
-def _spread(node: ir.Node, channels: int) -> list[int]:
-    """The shape in which a vector over input channels is multiplied with the layer's weight."""
-    weight = node.inputs[1]
-    rank = weight.shape.rank() if weight is not None and weight.shape is not None else 2
-    sizes = [1] * rank
-    across = node.op_type == "Conv" or (node.op_type == "Gemm" and integer(node, "transB", 0))
-    sizes[1 if across else 0] = channels
-    return sizes
+    scaling.insert(value, migrated(held, np.max(peaks, axis=0), alpha), readers)

@@ -15,7 +15,7 @@ from mcompile.quantize.equalize import Scaled, equalize, level
 from mcompile.quantize.ranges import Ranges
 from mcompile.quantize.smooth import smooth
 from mcompile.quantize.tune import tuned
-from mcompile.types import Feeds, Program, Scheme
+from mcompile.types import Changed, Feeds, Program, Scheme
 
 ALPHAS, FEW = (0.5, 0.75, 0.85, 1.0), (0.5, 0.85)
 EXPONENTS = (0.5, 0.75)
@@ -23,15 +23,20 @@ EXPONENTS = (0.5, 0.75)
 
 @dataclass(frozen=True)
 class Variant:
-    """An equal program with its ranges; `how` it came about is told with the result.
+    """An equal program with its ranges; how it was `changed` is told with the result.
 
     `added` is the number of ops that it has more.
     """
 
-    how: str
+    changed: Changed
     program: Program
     ranges: Ranges
     added: int = 0
+
+    @property
+    def how(self) -> str:
+        """How it came about, in words."""
+        return self.changed.how
 
 
 def transformed(
@@ -69,11 +74,11 @@ def _told(
 ) -> Iterator[Variant]:
     if made is None:
         return
-    program, found = made
+    program, found, steps = made
     layers = [n for n in program.graph.graph if n.op_type in scheme.weighted and not n.domain]
     read = {name_of(n.inputs[0]) for n in layers}
     count = sum(n in found and found[n] is not ranges.get(n) for n in read)
     added = len(list(program.graph.graph)) - len(list(source.graph.graph))
     words = f"{how}: {count} inputs" if count != 1 else f"{how}: 1 input"
     words += f", {added} Muls more" if added > 1 else ", 1 Mul more" if added else ""
-    yield Variant(words, program, found, added)
+    yield Variant(Changed(words, steps), program, found, added)

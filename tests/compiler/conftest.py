@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mcompile import cli, graph
+from mcompile.options import Options
 from mcompile.oracle import Oracle
+from mcompile.request import resolve
 
 TEXT = """<ir_version: 9, opset_import: ["": 17]>
 net (float[1,3,16,16] x) => (float[1,10] y) {
@@ -90,3 +92,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     assert cli.run([*words, "-o", str(data / "out"), "-q"]) == 0
     folder = data / "out" / "net-cpu-server-int8"
     return Built(data, folder, json.loads((folder / "report.json").read_text()), words)
+
+
+def asked(tmp_path, precision, **more):
+    """A request to build the model at that precision, with four inputs to calibrate on."""
+    graph.save(program(), tmp_path / "net.onnx")
+    options = Options(target="cpu-server", precision=precision, **more)
+    return resolve(tmp_path / "net.onnx", replace(options, calibration=inputs(4)))
+
+
+def inputs(count):
+    """Seeded inputs of the model."""
+    rng = np.random.default_rng(0)
+    shape = [d if isinstance(d, int) else 1 for d in program().inputs[0].shape]
+    return [
+        {program().inputs[0].name: rng.standard_normal(shape, np.float32)} for _ in range(count)
+    ]

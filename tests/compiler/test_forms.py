@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,26 +9,10 @@ from mcompile import graph
 from mcompile.errors import TargetError
 from mcompile.forms import forms_of, noise
 from mcompile.journal import Journal
-from mcompile.options import Options
-from mcompile.request import resolve
 from mcompile.samples import open_samples
 from mcompile.types import Precision
 
-from .conftest import program
-
-
-def asked(tmp_path, precision, **more):
-    graph.save(program(), tmp_path / "net.onnx")
-    options = Options(target="cpu-server", precision=precision, **more)
-    return resolve(tmp_path / "net.onnx", replace(options, calibration=inputs(4)))
-
-
-def inputs(count):
-    rng = np.random.default_rng(0)
-    shape = [d if isinstance(d, int) else 1 for d in program().inputs[0].shape]
-    return [
-        {program().inputs[0].name: rng.standard_normal(shape, np.float32)} for _ in range(count)
-    ]
+from .conftest import asked, inputs, program
 
 
 def ops(made):

@@ -6,29 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcompile import graph, integers
+from mcompile import integers
 from mcompile.integers import spread
 from mcompile.journal import Journal
-from mcompile.options import Options
 from mcompile.quantize import planfile
-from mcompile.request import resolve
 from mcompile.samples import open_samples
 
-from .conftest import program
-
-
-def asked(tmp_path, precision, **more):
-    graph.save(program(), tmp_path / "net.onnx")
-    options = Options(target="cpu-server", precision=precision, **more)
-    return resolve(tmp_path / "net.onnx", replace(options, calibration=inputs(4)))
-
-
-def inputs(count):
-    rng = np.random.default_rng(0)
-    shape = [d if isinstance(d, int) else 1 for d in program().inputs[0].shape]
-    return [
-        {program().inputs[0].name: rng.standard_normal(shape, np.float32)} for _ in range(count)
-    ]
+from .conftest import asked, inputs, program
 
 
 def calibrated(count=12):

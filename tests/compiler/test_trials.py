@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import onnx_ir as ir
 import pytest
 
 from mcompile import graph
-from mcompile.options import Options
 from mcompile.oracle import Oracle
 from mcompile.quantize.recipe import Score
-from mcompile.request import resolve
 from mcompile.trials import Trials
 
-from .conftest import program
-
-
-def asked(tmp_path, precision, **more):
-    graph.save(program(), tmp_path / "net.onnx")
-    options = Options(target="cpu-server", precision=precision, **more)
-    return resolve(tmp_path / "net.onnx", replace(options, calibration=inputs(4)))
-
-
-def inputs(count):
-    rng = np.random.default_rng(0)
-    shape = [d if isinstance(d, int) else 1 for d in program().inputs[0].shape]
-    return [
-        {program().inputs[0].name: rng.standard_normal(shape, np.float32)} for _ in range(count)
-    ]
+from .conftest import asked, inputs, program
 
 
 def test_a_trial_scores_files_by_their_worst_output(tmp_path):

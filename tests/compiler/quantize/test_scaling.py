@@ -96,7 +96,7 @@ def test_a_mul_of_its_own_divides_for_the_layers_that_were_named():
     value = next(v for v in graph.values(scaling.graph) if v.name == "g")
     (reader,) = value.consumers()
     factors = np.linspace(0.5, 8.0, 16)
-    scaling.insert(value, factors.reshape(1, 1, 16), {reader: factors[:, None]})
+    scaling.insert(value, factors, [reader])
     written = scaling.written()
     assert gap(source, written, samples(source, 2)) < 1e-5
     (made,) = [n for n in written.graph.graph if n.outputs[0].name == "g.smoothed"]
@@ -113,5 +113,5 @@ def test_an_input_of_the_model_can_be_divided_by_a_mul():
     scaling = Scaling(source)
     (reader,) = list(scaling.graph)
     factors = np.array([1.0, 2.0, 3.0, 4.0])
-    scaling.insert(scaling.graph.inputs[0], factors.reshape(1, 1, 4), {reader: factors[:, None]})
+    scaling.insert(scaling.graph.inputs[0], factors, [reader])
     assert gap(source, scaling.written(), samples(source, 2)) < 1e-5

@@ -27,13 +27,13 @@ def kinds(program):
 @pytest.mark.parametrize("alpha", [0.5, 0.75, 0.85, 1.0])
 def test_outputs_are_equal(observed, alpha):
     source, ranges = observed
-    program, _ = smooth(source, ranges, SCHEME, alpha=alpha)
+    program, *_ = smooth(source, ranges, SCHEME, alpha=alpha)
     assert gap(source, program, samples(source, 4, seed=3)) < 1e-5
 
 
 def test_a_norm_takes_the_division_in_and_its_readers_share_it(observed):
     source, ranges = observed
-    program, found = smooth(source, ranges, SCHEME, alpha=1.0, inserting=False)
+    program, found, _ = smooth(source, ranges, SCHEME, alpha=1.0, inserting=False)
     assert kinds(program) == kinds(source)
     ratios = [
         graph.array(program.graph.graph.initializers[n]) / graph.array(v)
@@ -48,7 +48,7 @@ def test_a_norm_takes_the_division_in_and_its_readers_share_it(observed):
 
 def test_what_nothing_takes_in_is_a_mul_of_its_own(observed):
     source, ranges = observed
-    program, found = smooth(source, ranges, SCHEME, alpha=0.75)
+    program, found, _ = smooth(source, ranges, SCHEME, alpha=0.75)
     assert kinds(program).count("Mul") == kinds(source).count("Mul") + 1
     assert found["g"] is ranges["g"]
     assert found["g.smoothed"].high < ranges["g"].high / 2
@@ -60,7 +60,7 @@ def test_outliers_no_longer_cost_the_others_their_steps(observed):
     source, ranges = observed
     held_out = samples(source, 12, seed=9)
     few = [s.feeds for s in samples(source, 8)]
-    program, found = smooth(source, ranges, SCHEME, few, alpha=0.75)
+    program, found, _ = smooth(source, ranges, SCHEME, few, alpha=0.75)
     plain = sqnr(source, source, ranges, SCHEME, held_out)
     assert sqnr(source, program, found, SCHEME, held_out) > plain + 3
 
@@ -84,7 +84,7 @@ def test_only_layers_on_integers_are_smoothed(observed):
 def test_a_convolution_of_one_pixel_is_linear_and_a_larger_one_is_not():
     source = chain(3, spread=2.0)
     ranges = observe(source, samples(source))
-    program, found = smooth(source, ranges, SCHEME, alpha=1.0, inserting=False)
+    program, found, _ = smooth(source, ranges, SCHEME, alpha=1.0, inserting=False)
     assert found["a"] is ranges["a"]
     assert found["p"] is not ranges["p"]
     assert gap(source, program, samples(source, 2)) < 1e-5
@@ -103,6 +103,6 @@ def test_an_input_with_outliers_needs_a_mul():
     graph.infer_shapes(source)
     ranges = observe(source, samples(source))
     assert smooth(source, ranges, SCHEME, alpha=0.75, inserting=False) is None
-    program, _ = smooth(source, ranges, SCHEME, alpha=0.75)
+    program, *_ = smooth(source, ranges, SCHEME, alpha=0.75)
     assert gap(source, program, samples(source, 2)) < 1e-5
     assert kinds(program).count("Mul") == 3

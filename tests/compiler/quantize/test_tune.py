@@ -19,7 +19,7 @@ def fed(source, count=16):
 def test_outputs_are_equal_and_integers_are_better(make):
     source = make()
     ranges = observe(source, samples(source, 16))
-    program, found = tuned(source, ranges, SCHEME, fed(source))
+    program, found, _ = tuned(source, ranges, SCHEME, fed(source))
     assert gap(source, program, samples(source, 4, seed=3)) < 1e-5
     assert len(list(program.graph.graph)) == len(list(source.graph.graph))
     held_out = samples(source, 12, seed=9)
