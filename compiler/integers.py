@@ -14,6 +14,7 @@ from mcompile.journal import Journal
 from mcompile.opsets.versions import PER_AXIS
 from mcompile.quantize import Ranges, insert, observe, planfile
 from mcompile.quantize.recipe import Aim, Chosen, Recipe
+from mcompile.quantize.replay import replayed
 from mcompile.quantize.select import select
 from mcompile.request import Request
 from mcompile.trials import Trials
@@ -58,7 +59,8 @@ def integers(
     with journal.stage("quantized") as entry:
         if given.plan:
             found = planfile.read(Path(given.plan), program, scheme)
-            made = Integers(insert(program, found, scheme), found, ranges)
+            able, held = replayed(program, ranges, found.changed, threads=request.threads)
+            made = Integers(insert(able, found, scheme), found, held)
             how = f", as {Path(given.plan).name} says"
         else:
             aim = replace(_aim(request, journal.watch), holds=Worth(request, program, evaluation))

@@ -47,7 +47,8 @@ def by_methods(file: File) -> list[tuple[str, Mapping[str, Range]]]:
     """Each method of drawing in ranges, and what it makes of all of them."""
     recipe, others = file.recipe, [(n, m) for n, m in METHODS.items() if n != "min-max"]
     levels, symmetric = _LEVELS[recipe.scheme.activations], recipe.scheme.symmetric_activations
-    held = {n: r for n, r in recipe.ranges.items() if n in file.plan.tensors}
+    free = file.plan.tensors.keys() - recipe.clips.keys()
+    held = {n: r for n, r in recipe.ranges.items() if n in free}
     made: dict[str, Mapping[str, Range]] = {
         "min-max": {n: (r.low, r.high) for n, r in held.items()}
     }

@@ -15,8 +15,9 @@ Scales are float32 in their shortest spelling, and come back bit for bit. A zero
 same in every channel is written once. Where biases were corrected there is a third table,
 `bias_shifts`, with what was added to each channel of the bias that goes into a value; where
 weights are not simply rounded, `codes` names the archive beside the text that holds them. Where
-the model was changed before it was planned, `changed` says how: such a plan is to be read, and is
-not taken back. A table that is not known is refused: to skip it would be to build something else.
+the model was changed before it was planned, `changed` says how, and `scaled` which channels were
+divided, one line a step, by divisors that the archive holds. A table that is not known is refused:
+to skip it would be to build something else.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ import onnx_ir as ir
 from mcompile.errors import UsageError
 from mcompile.quantize import plancodes
 from mcompile.quantize.plancodes import Beside
-from mcompile.quantize.planfit import demand, refusal
+from mcompile.quantize.planfit import demand, refusal, without_float
+from mcompile.quantize.plansteps import Step, lines, members, split
+from mcompile.quantize.replay import replayed
 from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 from mcompile.wording import nearest
 
@@ -69,17 +72,20 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     bias_shifts: dict[str, list[float]] = {}
     codes: Beside | None = None
     changed: str = ""
+    scaled: list[Step] = []
 
 
 def write(plan: QuantPlan, folder: Path, changed: str = "") -> tuple[str, ...]:
     """Write `plan.json` into the folder, `plan.npz` beside it where it takes one; their names.
 
-    `changed` is how the model was changed before it was planned, '' where it was not.
+    `changed` is how the model was changed before it was planned, where the plan itself does not say
+    by which steps: such a plan is to be read, and is not taken back.
     """
     (folder / TEXT).write_bytes(dump(plan, changed))
-    if not plan.codes:
+    held = members(plan)
+    if not held:
         return (TEXT,)
-    (folder / CODES).write_bytes(plancodes.pack(plan.codes))
+    (folder / CODES).write_bytes(plancodes.pack(held))
     return TEXT, CODES
 
 
@@ -91,11 +97,14 @@ def dump(plan: QuantPlan, changed: str = "") -> bytes:
     if plan.shifts:
         moved = {name: [_short(d) for d in np.asarray(s)] for name, s in plan.shifts.items()}
         parts.append(_table("bias_shifts", (_line(n, moved[n]) for n in sorted(moved))))
-    if plan.codes:
-        digest = hashlib.sha256(plancodes.pack(plan.codes)).hexdigest()
+    if held := members(plan):
+        digest = hashlib.sha256(plancodes.pack(held)).hexdigest()
         parts.append(_line("codes", Beside(CODES, digest)))
-    if changed:
-        parts.append(_line("changed", changed))
+    if how := plan.changed.how if plan.changed else changed:
+        parts.append(_line("changed", how))
+    if plan.changed:
+        steps = b",\n".join(_text(step) for step in lines(plan))
+        parts.append(b'"scaled": [\n%s\n]' % steps)
     return b"{\n" + b",\n".join(parts) + b"\n}\n"
 
 
@@ -113,25 +122,29 @@ def read(path: Path, program: Program, scheme: Scheme | None = None) -> QuantPla
             fix="name the plan.json of a build",
         ) from error
     found = load(data, str(path), path.parent)
-    demand(found, program, str(path), scheme)
+    able, _ = replayed(program, {}, found.changed, where=str(path))
+    found = without_float(found, able)
+    demand(found, able, str(path), scheme)
     return found
 
 
 def load(data: bytes, source: str = "the plan", folder: Path = Path()) -> QuantPlan:
     """The plan behind the text, and behind the archive that it names in `folder`.
 
-    Raises `UsageError`, naming `source`, where it is none, or is one of a changed model.
+    Raises `UsageError`, naming `source`, where it is none, or does not say how its model was
+    changed.
     """
     held = _document(data, source)
-    if held.changed:
+    if held.changed and not held.scaled:
         raise refusal(
             f"this plan is of a model that was changed first: {held.changed}",
             source,
             "leave out --plan: the same model and data are changed and planned the same again",
         )
     made = {name: _params(name, entry, source) for name, entry in held.tensors.items()}
-    codes = plancodes.unpack(held.codes, folder, source) if held.codes else {}
-    return QuantPlan(made, held.left_float, _shifts(held, source), codes)
+    beside = plancodes.unpack(held.codes, folder, source) if held.codes else {}
+    codes, changed = split(beside, held.changed, held.scaled, source)
+    return QuantPlan(made, held.left_float, _shifts(held, source), codes, changed)
 
 
 def _shifts(held: _Document, source: str) -> dict[str, Array]:
@@ -169,8 +182,11 @@ def _table(name: str, lines: Iterable[bytes]) -> bytes:
 
 
 def _line(name: str, held: object) -> bytes:
-    text = msgspec.json.format(msgspec.json.encode(held), indent=0)
-    return msgspec.json.encode(name) + b": " + text
+    return msgspec.json.encode(name) + b": " + _text(held)
+
+
+def _text(held: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(held), indent=0)
 
 
 def _entry(params: QParams) -> _Entry:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 
-import numpy as np
 import onnx_ir as ir
 
 from mcompile.errors import UsageError
 from mcompile.graph import name_of, sizes, values
+from mcompile.quantize import plankind
+from mcompile.quantize.biases import outlet
 from mcompile.types import Array, Program, QParams, QuantPlan, Scheme
 from mcompile.wording import nearest
 
@@ -27,14 +29,27 @@ def demand(
     for name in (*plan.tensors, *plan.left_float, *plan.shifts, *plan.codes):
         if name not in known:
             raise _no_tensor(name, known, program, source)
-    for name, shift in plan.shifts.items():
-        _demand_shift(known[name], shift, source)
+    _demand_layers(plan, program, source)
     for name, params in plan.tensors.items():
         _demand_channels(known[name], params, source)
     for name, codes in plan.codes.items():
         _demand_codes(known[name], codes, plan.tensors.get(name), source)
     if scheme is not None:
-        _demand_kind(plan, known, scheme, source)
+        plankind.demand(plan, program, scheme, source)
+
+
+def without_float(plan: QuantPlan, program: Program) -> QuantPlan:
+    """The plan without the codes of weights that layers left float alone read."""
+    readers: dict[str, set[str]] = {}
+    for node in program.graph.graph:
+        if (
+            len(node.inputs) > 1
+            and node.inputs[1] is not None
+            and node.inputs[1].name in plan.codes
+        ):
+            readers.setdefault(name_of(node.inputs[1]), set()).add(name_of(node.outputs[0]))
+    idle = {n for n, names in readers.items() if names <= {*plan.left_float}}
+    return replace(plan, codes={n: c for n, c in plan.codes.items() if n not in idle})
 
 
 def refusal(what: str, source: str, fix: str = "the numbers that the build wrote") -> UsageError:
@@ -59,11 +74,32 @@ def _demand_channels(value: ir.Value, params: QParams, source: str) -> None:
         raise refusal(f"{name} has {size} channels and {params.scale.size} scales", source)
 
 
-def _demand_shift(value: ir.Value, shift: Array, source: str) -> None:
+def _demand_layers(plan: QuantPlan, program: Program, source: str) -> None:
+    """What is left float is made by a layer, and what has a bias shifted by one that has a bias."""
+    nodes = list(program.graph.graph)
+    made = {name_of(n.outputs[0]): n for n in nodes if n.outputs and n.outputs[0].name}
+    biased = {name_of(v): n for n in nodes if n.outputs and (v := outlet(n)) is not None}
+    for table, able in ((plan.left_float, made), (plan.shifts, biased)):
+        for name in table:
+            if name not in able:
+                near = nearest(name, able)
+                said = "has a bias that goes into it" if able is biased else "makes it"
+                raise refusal(
+                    f"{name} is a tensor, and no layer {said}",
+                    f"{source}, {name}",
+                    near if len(near) <= 200 else "the output of a layer",
+                )
+    for name, shift in plan.shifts.items():
+        _demand_shift(biased[name], shift, source)
+
+
+def _demand_shift(node: ir.Node, shift: Array, source: str) -> None:
     """Channels are the second axis of a convolution's output, the last of any other's."""
-    ranked = value.shape is not None and value.shape.rank() > 1
-    found = [value.shape[axis] for axis in (1, -1)] if ranked and value.shape else []
-    if found and all(isinstance(size, int) for size in found) and shift.size not in found:
+    value = outlet(node)
+    if value is None or value.shape is None or value.shape.rank() < 2:
+        return
+    size = value.shape[1 if node.op_type == "Conv" else -1]
+    if isinstance(size, int) and shift.size != size:
         raise refusal(f"{shift.size} numbers are added to the channels of {value.name}", source)
 
 
@@ -77,19 +113,3 @@ def _demand_codes(value: ir.Value, codes: Array, params: QParams | None, source:
     if str(codes.dtype) != params.dtype:
         said = f"the codes of {name} are {codes.dtype}, its scale is for {params.dtype}"
         raise refusal(said, source)
-
-
-def _demand_kind(
-    plan: QuantPlan, known: Mapping[str, ir.Value], scheme: Scheme, source: str
-) -> None:
-    """A runtime's kernels take integers of one kind: a plan for another one's is slow or wrong."""
-    data = {n: p for n, p in plan.tensors.items() if known[n].const_value is None}
-    kinds = {p.dtype for p in data.values()}
-    if kinds and scheme.activations not in kinds:
-        said = f"the plan's activations are {' and '.join(sorted(kinds))}"
-        said += f", and the target's runtime takes {scheme.activations}"
-        raise refusal(said, source, _AGAIN)
-    for name, params in data.items():
-        if scheme.symmetric_activations and np.any(params.zero_point):
-            said = f"{name} has a zero point, and the target's runtime takes none"
-            raise refusal(said, source, _AGAIN)

@@ -27,8 +27,8 @@ from mcompile.quantize.walk import Walk
 from mcompile.quantize.weights import is_depthwise, output_axis
 from mcompile.types import Array, Feeds, Program, QParams, QuantPlan, Scheme
 
-MOST_INPUTS, MOST_WEIGHTS = 4096, 1 << 25
-"""Inputs of a layer, and weights in all, beyond which integers are simply the nearest."""
+MOST_INPUTS, MOST_EACH, MOST_WEIGHTS = 8192, 1 << 22, 1 << 25
+"""Inputs and weights of a layer, and weights in all, beyond which integers are the nearest ones."""
 _THIRD = 3
 _BETWEEN_S = 5.0
 """Time between two writings of the file: that of a large model is no small one."""
@@ -151,7 +151,7 @@ class _Pass:
         sizes = weight.const_value.shape.numpy() if weight.const_value is not None else (0,)
         size = math.prod(sizes)
         inputs = size // max(1, sizes[output_axis(node)])
-        if inputs > MOST_INPUTS or size > self._room:
+        if inputs > MOST_INPUTS or size > min(MOST_EACH, self._room):
             return False
         self._room -= size
         return True

@@ -39,6 +39,12 @@ def test_each_method_draws_ranges_in_and_none_says_the_same_as_another(plain):
             assert held.low - 1e-5 <= low <= high <= held.high + 1e-5
 
 
+def test_where_every_range_was_asked_for_there_is_nothing_to_draw_in(plain):
+    asked = {n: (r.low, r.high) for n, r in plain.recipe.ranges.items()}
+    own = Recipe(plain.recipe.program, plain.recipe.ranges, SCHEME, asked)
+    assert by_methods(File("plain", own, own.plan())) == []
+
+
 def test_what_was_asked_for_is_not_drawn_in(plain):
     asked = {"a": (0.0, 0.25)}
     own = File(

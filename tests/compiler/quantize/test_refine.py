@@ -189,7 +189,9 @@ def test_memory_that_is_short_leaves_fewer_rows_not_nothing(coarse):
     assert noise(program, refined) < noise(program, found)
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MOST_INPUTS", 20), ("MOST_WEIGHTS", 600)])
+@pytest.mark.parametrize(
+    ("limit", "most"), [("MOST_INPUTS", 20), ("MOST_EACH", 300), ("MOST_WEIGHTS", 600)]
+)
 def test_layers_that_are_too_large_keep_their_nearest_codes(coarse, monkeypatch, limit, most):
     """Moments take the square of a layer's inputs, and codes are held until the file is written."""
     program, found = coarse
