@@ -59,7 +59,8 @@ def integers(
     with journal.stage("quantized") as entry:
         if given.plan:
             found = planfile.read(Path(given.plan), program, scheme)
-            able, held = replayed(program, ranges, found.changed, threads=request.threads)
+            few = [s.feeds for s in spread(calibration, _LEAST)] if found.changed else []
+            able, held = replayed(program, ranges, found.changed, few, threads=request.threads)
             made = Integers(insert(able, found, scheme), found, held)
             how = f", as {Path(given.plan).name} says"
         else:

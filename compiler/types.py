@@ -68,26 +68,20 @@ class Scheme:
     """What a runtime's integer arithmetic is, as data.
 
     `weighted` ops take an integer weight from a constant; of these, `closed` ones run on integers
-    only when their output is an integer too, and `absorbed` ops vanish into a closed one before
-    them. `carried` ops compute on integers when their inputs and readers do; of these, `same_scale`
-    ones need one scale for inputs and output. `read_only` ops are worth integers that they read,
-    and hand on float. `never` are ops that stay float. With `integer_only` there are no floats
-    between input and output: every op computes on integers, and `fixed` gives the scale and zero
-    point that the output of an op must have. `single` ops have one weight scale for all channels,
-    and `paired` ones multiply two computed values as well.
-
-    `pair_saturates` says that two adjacent u8*s8 products are summed in a saturating int16
-    (`vpmaddubsw`, x86 without VNNI). `bias` is the type of biases, "float32" where they stay real.
-    `requantize` is how a sum becomes a code: "float" multiplies by a float32 and rounds half to
-    even; "fixed" by a 31-bit fixed-point multiplier and a shift, and rounds half away from zero.
-
-    `least_channels`, `skips_vectors` and `one_branch` leave float what a runtime gains nothing
-    from: convolutions with fewer channels, products with one row or column, and the branch of a
-    residual sum that a convolution makes.
-
-    `stores_weights` is false where a file cannot hold integer weights, only real ones behind a
-    QuantizeLinear. `fills_in` says that the runtime itself puts a float layer that stands between
-    integer ones on integers, unless it is kept from it.
+    only when their output is one too, and `absorbed` ops vanish into a closed one before them.
+    `carried` ops compute on integers when their inputs and readers do; `same_scale` ones need one
+    scale for inputs and output. `read_only` ops are worth integers that they read, and hand on
+    float; `never` are ops that stay float. With `integer_only` every op computes on integers, and
+    `fixed` gives the scale and zero point of an op's output. `single` ops have one weight scale
+    for all channels, `paired` ones multiply two computed values as well.
+    `pair_saturates`: two adjacent u8*s8 products are summed in a saturating int16 (`vpmaddubsw`,
+    x86 without VNNI). `bias` is the type of biases, "float32" where they stay real. `requantize`
+    makes a sum a code: "float" multiplies by a float32 and rounds half to even, "fixed" by a
+    31-bit fixed-point multiplier and a shift, and rounds half away from zero.
+    `least_channels`, `skips_vectors` and `one_branch` leave float what gains nothing: convolutions
+    of fewer channels, products of one row or column, the branch of a sum that a convolution makes.
+    `stores_weights` is false where a file holds real weights behind a QuantizeLinear only;
+    `fills_in`: the runtime itself puts a float layer between integer ones on integers.
     """
 
     activations: str
@@ -127,12 +121,9 @@ class QParams:
 
 @dataclass(frozen=True)
 class Divided:
-    """Channels that were divided, each by a number of its own, and no output changed by it.
+    """Divisors, float64, of the channels that run through `value`; its layers make up for them.
 
-    They are those that run through `value`, and the constants beside them follow; or, with
-    `readers`, what the layers that make these values read of it, behind a Mul of its own. `by` are
-    the divisors, float64, one for each channel.
-    """
+    With `readers`, only what those read of it is divided, by a Mul of its own."""
 
     value: str
     by: Array

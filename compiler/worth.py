@@ -11,7 +11,7 @@ from mcompile.choice import Candidate, missed_accuracy
 from mcompile.datasets import metric_of
 from mcompile.errors import ContractError, LoweringError
 from mcompile.measure.comparison import drop
-from mcompile.measure.evaluation import evaluate
+from mcompile.measure.evaluation import Runner, evaluate
 from mcompile.oracle import Oracle
 from mcompile.request import Request, as_target
 from mcompile.types import Measured, Precision, Program, Samples
@@ -43,7 +43,7 @@ class Worth:
             try:
                 artifact = backend.lower(program, target, place)
                 with backend.open(artifact, place, self._request.threads) as executor:
-                    runners = {"oracle": self._oracle, "int8": executor}
+                    runners: dict[str, Runner] = {"oracle": self._oracle, "int8": executor}
                     found = evaluate(runners, self._samples, self._metric)
             except (LoweringError, ContractError):
                 return False

@@ -80,8 +80,8 @@ def _demand_pairs(node: ir.Node, plan: QuantPlan, scheme: Scheme, source: str) -
         return
     codes = plan.codes[name] if name in plan.codes else encode(data, params)
     every = replace(scheme, per_channel=True, single=frozenset())
-    found = np.rint(scales(node, codes.astype(np.float32), every).scale / _LEVEL * _MOST)
-    # Codes of -128 beside a zero reach the limit by themselves, and no further.
+    needed = scales(node, codes.astype(np.float32), every).scale / _LEVEL * _MOST
+    found = np.floor(needed + 0.25)  # -128 beside a zero needs 128.5, and does not overflow
     if found.max(initial=0.0) > _MOST:
         worst = int(found.argmax())
         raise UsageError(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcompile.quantize.insert import insert
 from mcompile.quantize.plan import plan
 from mcompile.quantize.ranges import Ranges
-from mcompile.types import Program, QuantPlan, Scheme
+from mcompile.types import Changed, Program, QuantPlan, Scheme
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ Judge = Callable[[Sequence[Program], bool], Sequence[Score]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a plan is made from, but for the layers that stay float."""
+    """All that a plan is made from, but for the layers that stay float.
+
+    `changed` says how the program was made from that of the build, where it is another one.
+    """
 
     program: Program
     ranges: Ranges
@@ -37,11 +40,13 @@ class Recipe:
     clips: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     keep_float: Collection[str] = ()
     threads: int | None = None
+    changed: Changed | None = None
 
     def plan(self, kept: Collection[str] = ()) -> QuantPlan:
         """The plan in which those layers stay float too."""
         names = (*self.keep_float, *kept)
-        return plan(self.program, self.ranges, self.scheme, self.clips, names)
+        made = plan(self.program, self.ranges, self.scheme, self.clips, names)
+        return replace(made, changed=self.changed)
 
     def written(self, found: QuantPlan) -> Program:
         """The program with the plan's Q/DQ pairs."""

@@ -199,7 +199,9 @@ class _Search:
             if self.knows(each.how):
                 continue
             self.aim.tell(each.how)
-            own = replace(recipe, program=each.program, ranges=each.ranges, clips={})
+            own = replace(
+                recipe, program=each.program, ranges=each.ranges, clips={}, changed=each.changed
+            )
             found += self.measured([File(each.how, own, self.shifted(own, own.plan()))])
         if not found:
             return best

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from mcompile.record import Report
 
 _REST = "what cannot be told"
@@ -14,15 +12,16 @@ def shares(report: Report) -> dict[str, float]:
 
     Layers that were not recognized count as untold. Empty where the runtime tells of no layer.
     """
-    found: Counter[str] = Counter()
+    found: dict[str, float] = {}
     for layer in report.layers:
         if layer.precision and layer.macs_m:
-            found[layer.precision] += layer.macs_m
-    total = max(_counted(report), found.total())
+            found[layer.precision] = found.get(layer.precision, 0.0) + layer.macs_m
+    known = sum(found.values())
+    total = max(_counted(report), known)
     if not found:
         return {}
-    rest = max(0.0, total - found.total())
-    by_size = {name: macs / total for name, macs in found.most_common()}
+    rest = max(0.0, total - known)
+    by_size = {n: found[n] / total for n in sorted(found, key=lambda n: -found[n])}
     return by_size | ({_REST: rest / total} if rest > 0.005 * total else {})
 
 

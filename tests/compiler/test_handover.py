@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import mcompile
 from mcompile import cli, graph
 from mcompile.artifact import read, read_golden
 from mcompile.oracle import Oracle
@@ -15,6 +17,7 @@ from mcompile.quantize import planfile
 from mcompile.types import Precision
 
 from .conftest import QUICK
+from .quantize.chains import chain
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +94,19 @@ def test_another_source_has_another_hash_and_preprocessing_is_kept(data) -> None
     assert one.preprocess == {}
     assert two.preprocess["scale"] == 127.5
     assert json.loads((data / "two" / "net-cpu-server-fp32" / "artifact.json").read_text())
+
+
+def test_the_plan_of_a_changed_model_gives_the_same_artifact_again(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    graph.save(chain(), tmp_path / "net.onnx")
+    given = {
+        "target": "cpu-server", "precision": "int8", "budgets": ("sqnr_db_min=60",),
+        "calibration": [{"x": rng.standard_normal((1, 3, 12, 12), np.float32)} for _ in range(12)],
+    }  # fmt: skip
+    first = Path(mcompile.build(tmp_path / "net.onnx", out=tmp_path / "one", **given).folder)
+    assert b'"changed": "channels tuned' in (first / "plan.json").read_bytes()
+    plan = str(first / "plan.json")
+    report = mcompile.build(tmp_path / "net.onnx", out=tmp_path / "two", plan=plan, **given)
+    again = Path(report.folder)
+    for name in ("model.onnx", "plan.json", "plan.npz"):
+        assert (first / name).read_bytes() == (again / name).read_bytes()

@@ -75,7 +75,8 @@ def test_ranges_are_those_of_the_changed_program():
     source = chain()
     ranges = observe(source, samples(source, 8))
     program, changed = recorded(source, 0)
-    _, found = replayed(source, ranges, changed)
+    feeds = [s.feeds for s in samples(source, 8)]
+    _, found = replayed(source, ranges, changed, feeds)
     wanted = observe(program, samples(source, 8))
     for name in ("a", "p", "c"):
         assert found[name].high == pytest.approx(wanted[name].high, rel=1e-4)
