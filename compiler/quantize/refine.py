@@ -27,7 +27,7 @@ from mcompile.quantize.walk import Walk
 from mcompile.quantize.weights import is_depthwise, output_axis
 from mcompile.types import Array, Feeds, Program, QParams, QuantPlan, Scheme
 
-MOST_INPUTS, MOST_EACH, MOST_WEIGHTS = 8192, 1 << 22, 1 << 25
+MOST_INPUTS, MOST_EACH, MOST_WEIGHTS = 2304, 1 << 22, 1 << 25
 """Inputs and weights of a layer, and weights in all, beyond which integers are the nearest ones."""
 _THIRD = 3
 _BETWEEN_S = 5.0
