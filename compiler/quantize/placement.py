@@ -90,19 +90,22 @@ def _may_join(node: ir.Node, scheme: Scheme, layers: list[ir.Node]) -> bool:
 def _strike_out(placed: Placement, scheme: Scheme, observed: Container[str]) -> bool:
     closed = [n for n in placed.weighted if n.op_type in scheme.closed]
     made = {handed_on(n, scheme) for n in closed}
-    made |= {n.outputs[0] for n in placed.carried}
+    made |= {handed_on(n, scheme) for n in placed.carried}
     made |= {v for n in placed.weighted if (v := n.inputs[0]) is not None}
     readers = {*placed.weighted, *placed.carried}
-    kept = [n for n in placed.carried if _joins(n, made, readers, observed)]
+    kept = [n for n in placed.carried if _joins(n, handed_on(n, scheme), made, readers, observed)]
     changed = len(kept) < len(placed.carried)
     placed.carried = kept
     return changed
 
 
 def _joins(
-    node: ir.Node, made: set[ir.Value], readers: set[ir.Node], observed: Container[str]
+    node: ir.Node,
+    out: ir.Value,
+    made: set[ir.Value],
+    readers: set[ir.Node],
+    observed: Container[str],
 ) -> bool:
-    out = node.outputs[0]
     return (
         all(v in made for v in read(node))
         and name_of(out) in observed

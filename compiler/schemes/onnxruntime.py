@@ -5,6 +5,8 @@ Sources, all in `microsoft/onnxruntime`:
 - a Conv needs Q behind it to become a QLinearConv, a Gemm or MatMul may hand on float, Add,
   AveragePool, Concat and GlobalAveragePool have kernels with a scale for each input and output,
   MaxPool reads and writes the same codes: `optimizer/qdq_transformer/selectors_actions`;
+- a Relu between Add or Conv and Q vanishes, as Q cuts at its zero point:
+  `optimizer/qdq_transformer/relu_quantizelinear.cc`;
 - a float layer between DQ and Q is taken for one whose weight was forgotten:
   `optimizer/qdq_transformer/weight_bias_quantization.cc`;
 - sums become codes by a float32 multiplier, rounded half to even: `mlas/lib/quantize.cpp`.
@@ -25,6 +27,7 @@ from mcompile.types import Scheme
 ONNXRUNTIME_VNNI = Scheme(
     activations="uint8",
     weights="int8",
+    closed=frozenset({"Add", "Conv"}),
     carried=frozenset({"Add", "AveragePool", "Concat", "GlobalAveragePool", "MaxPool"}),
     same_scale=frozenset({"MaxPool"}),
     fills_in=True,

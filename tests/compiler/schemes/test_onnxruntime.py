@@ -85,3 +85,24 @@ def test_a_float_layer_between_integer_ones_is_guarded():
     program, found = planned(text, CONV, ONNXRUNTIME_VNNI, keep_float=["b"])
     assert "b = Conv([a], v)" in drawn(program, found, ONNXRUNTIME_VNNI)
     assert ONNXRUNTIME_VNNI.fills_in
+
+
+@pytest.mark.parametrize("behind", ["Relu", "Clip"])
+def test_a_sum_and_the_activation_behind_it_stay_on_integers(behind):
+    """The activation between has no scale of its own: it vanishes into the Q behind it."""
+    text = f"""net (float[1,4,4,4] x) => (float[1,4,4,4] y) {{
+      a = Conv(x, w)
+      s = Add(a, x)
+      r = {behind}(s)
+      c = Conv(r, v)
+      y = Sigmoid(c)
+    }}"""
+    program, found = planned(text, CONV, ONNXRUNTIME_VNNI)
+    assert drawn(program, found, ONNXRUNTIME_VNNI) == [
+        "a = Conv([x], [w])",
+        "s = Add([a], [x])",
+        f"r = {behind}(s)",
+        "c = Conv([r], [v])",
+        "y = Sigmoid([c])",
+        "-> y",
+    ]
