@@ -227,7 +227,9 @@ def test_an_interrupted_calibration_goes_on_where_it_was_saved(tmp_path, monkeyp
     def words(stream, ranges, out):
         return [*given, "--calibration", f"{stream}:samples", "--ranges", ranges, "-o", out]
 
-    code = f"from mcompile import cli; cli.main({words('broken_off', 'ranges.bin', 'out')!r})"
+    # A process whose parent runs in the background is born deaf to interrupts.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += f"from mcompile import cli; cli.main({words('broken_off', 'ranges.bin', 'out')!r})"
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path)
     assert done.returncode == cli.INTERRUPTED
     assert not (tmp_path / "out").exists()
