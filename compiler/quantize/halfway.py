@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -20,22 +18,10 @@ import numpy as np
 
 from mcompile.errors import UsageError
 from mcompile.quantize.identity import identities, of_model
+from mcompile.quantize.stored import DAMAGED
 from mcompile.types import Array, Feeds, Program, QuantPlan, Scheme
 
 _SCHEMA = 1
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    msgspec.MsgspecError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    MemoryError,
-)
-"""What reading a file that is no such archive, or one with foreign bytes in it, may raise."""
 
 
 @dataclass
@@ -123,7 +109,7 @@ def load(path: Path, key: str) -> Known:
             head = msgspec.json.decode(held["head"].tobytes(), type=_Head)
             shifts = {name: held[f"shift{k}"] for k, name in enumerate(head.shifts)}
             codes = {name: held[f"codes{k}"] for k, name in enumerate(head.codes)}
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise _refusal("this file of layers is damaged", path) from error
     if (head.schema, head.key) != (_SCHEMA, key):
         raise _refusal("these layers are those of another model, plan or samples", path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,13 +17,8 @@ import msgspec
 import numpy as np
 
 from mcompile.errors import UsageError
+from mcompile.quantize.stored import DAMAGED
 from mcompile.types import Array
-
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, OSError,
-    NotImplementedError,
-)  # fmt: skip
-"""What reading a file that is no such archive may raise."""
 
 
 class Beside(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,7 +57,7 @@ def unpack(beside: Beside, folder: Path, source: str) -> dict[str, Array]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise _refusal(f"{beside.file} holds no arrays of integers", path) from error
 
 

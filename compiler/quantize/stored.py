@@ -23,7 +23,7 @@ from mcompile.quantize.ranges import BINS, Channels, TensorRange
 from mcompile.types import Array, Sample
 
 _SCHEMA = 1
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     msgspec.MsgspecError,
@@ -117,7 +117,7 @@ def load(path: Path) -> Progress:
     try:
         with np.load(path, allow_pickle=False) as held:
             return _progress({key: held[key] for key in held.files})
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise SamplesError(
             "this file of observed ranges is damaged, or is something else",
             where=str(path),
