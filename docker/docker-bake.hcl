@@ -1,15 +1,36 @@
-# The images of the onnxruntime targets, each for the processor of its device. From the repository's root:
+# The images of the onnxruntime and openvino targets, each for the processor of its device. From the
+# repository's root:
 #
 #   docker buildx bake -f docker/docker-bake.hcl               all of them
 #   docker buildx bake -f docker/docker-bake.hcl cpu-server    one
+#
+# A target that both runtimes can serve has two images: its own, and one that ends in -openvino.
 
 group "default" {
-  targets = ["cpu-server", "cpu-server-vnni", "arm-server", "raspberry-pi-4", "raspberry-pi-5"]
+  targets = [
+    "cpu-server",
+    "cpu-server-vnni",
+    "arm-server",
+    "raspberry-pi-4",
+    "raspberry-pi-5",
+    "cpu-server-openvino",
+    "cpu-server-vnni-openvino",
+    "intel-igpu",
+    "intel-npu",
+  ]
 }
 
 target "_onnxruntime" {
   context    = "."
   dockerfile = "docker/onnxruntime.Dockerfile"
+}
+
+# On top of that of the processor: what the two have in common is built and stored once.
+target "_openvino" {
+  context    = "."
+  contexts   = { onnxruntime = "target:cpu-server" }
+  dockerfile = "docker/openvino.Dockerfile"
+  platforms  = ["linux/amd64"]
 }
 
 target "cpu-server" {
@@ -45,4 +66,28 @@ target "raspberry-pi-5" {
   args      = { TARGET = "raspberry-pi-5" }
   tags      = ["mcompile:raspberry-pi-5"]
   platforms = ["linux/arm64"]
+}
+
+target "cpu-server-openvino" {
+  inherits = ["_openvino"]
+  args     = { BASE = "onnxruntime", TARGET = "cpu-server" }
+  tags     = ["mcompile:cpu-server-openvino"]
+}
+
+target "cpu-server-vnni-openvino" {
+  inherits = ["_openvino"]
+  args     = { BASE = "onnxruntime", TARGET = "cpu-server-vnni" }
+  tags     = ["mcompile:cpu-server-vnni-openvino"]
+}
+
+target "intel-igpu" {
+  inherits = ["_openvino"]
+  args     = { BASE = "onnxruntime", TARGET = "intel-igpu" }
+  tags     = ["mcompile:intel-igpu"]
+}
+
+target "intel-npu" {
+  inherits = ["_openvino"]
+  args     = { BASE = "onnxruntime", TARGET = "intel-npu" }
+  tags     = ["mcompile:intel-npu"]
 }

@@ -33,7 +33,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 ENV PATH=/opt/mcompile/bin:$PATH HOME=/tmp USER=mcompile ORT_DISABLE_TELEMETRY=1
 
 ARG TARGET=cpu-server
-RUN mcompile targets "$TARGET" | grep "^ *backend  *onnxruntime$" \
+RUN mcompile targets "$TARGET" --json | grep -q '"onnxruntime"' \
     || { echo "$TARGET is not a target of onnxruntime" >&2; exit 1; }
 LABEL org.opencontainers.image.title="mcompile" \
       org.opencontainers.image.version="0.1.0" \

@@ -1,26 +1,17 @@
-"""The images: what goes into one, one for each onnxruntime target, and a real one.
-
-The last is built when MCOMPILE_TEST_BASE names an image with Python, pip and venv that buildah can
-use. MCOMPILE_TEST_BUD holds further arguments of `buildah bud`, such as `--build-arg TORCH=...`,
-`--volume` or `--secret id=pip,src=...`.
-"""
+"""The images: what goes into one, and one for each runtime of a target."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mcompile import graph, targets
+from mcompile import targets
 from mcompile.targets import places
 
 if sys.version_info >= (3, 11):
@@ -29,29 +20,58 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILE = ROOT / "docker" / "onnxruntime.Dockerfile"
+DOCKER = ROOT / "docker"
+RUNTIMES = sorted(path.stem for path in DOCKER.glob("*.Dockerfile"))
 PACKAGE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PACKAGE["project"]
 VERSION = PROJECT["version"]
-PLATFORMS = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
-BUILT = [name for name in sorted(places.shipped()) if targets.load(name).backend == "onnxruntime"]
+PLATFORMS = {"aarch64": "linux/arm64"}  # accelerators of Intel sit beside an x86-64 processor
 
 
-def lines() -> list[str]:
-    """The instructions of the Dockerfile, each on one line, without comments."""
-    text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.M)
+def images() -> dict[str, tuple[str, str]]:
+    """Runtime and target of each image, which bears the target's name for its first runtime."""
+    every = [targets.load(name) for name in sorted(places.shipped())]
+    return {
+        t.name if runtime == t.backend else f"{t.name}-{runtime}": (runtime, t.name)
+        for t in every
+        for runtime in (t.backend, *t.others)
+        if runtime in RUNTIMES
+    }
+
+
+IMAGES = images()
+
+
+def dockerfile(runtime: str) -> Path:
+    return DOCKER / f"{runtime}.Dockerfile"
+
+
+def lines(runtime: str) -> list[str]:
+    """The instructions of a Dockerfile, each on one line, without comments."""
+    text = re.sub(r"^#.*\n", "", dockerfile(runtime).read_text(encoding="utf-8"), flags=re.M)
     return [line for line in text.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def last(runtime: str) -> dict[str, str]:
+    """The last instruction of each kind."""
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines(runtime)}
+
+
+def given(runtime: str) -> dict[str, str]:
+    """What a build may be given, with its defaults."""
+    kept = [line.split(maxsplit=1)[1] for line in lines(runtime) if line[:4] == "ARG "]
+    return dict(line.split("=", 1) for line in kept)
 
 
 def bake(kind: str) -> dict[str, str]:
     """The body of each `target` or `group` of the bake file."""
-    text = (ROOT / "docker" / "docker-bake.hcl").read_text(encoding="utf-8")
+    text = (DOCKER / "docker-bake.hcl").read_text(encoding="utf-8")
     return dict(re.findall(rf'^{kind} "([^"]+)" {{\n(.*?)^}}', text, re.M | re.S))
 
 
 def value(body: str, key: str) -> str:
-    """What a line `key = value` of a bake target says."""
-    (found,) = re.findall(rf"^  {key} *= (.*)$", body, re.M)
+    """What `key = value` of a bake target says, to the line's or the list's end."""
+    (found,) = re.findall(rf"^  {key} *= (\[.*?\]|.*?)$", body, re.M | re.S)
     return str(found)
 
 
@@ -63,32 +83,67 @@ def sent() -> tuple[set[str], list[str]]:
     return {r[1:] for r in rules if r[0] == "!"}, [r for r in rules if r[0] != "!"]
 
 
-def test_every_onnxruntime_target_has_an_image_and_no_other() -> None:
-    assert {*bake("target")} == {"_onnxruntime", *BUILT}
+def test_every_runtime_of_a_target_has_an_image_and_no_other() -> None:
+    assert {*bake("target")} == {*IMAGES, *(f"_{runtime}" for runtime in RUNTIMES)}
     default = value(bake("group")["default"], "targets")
-    assert sorted(re.findall(r'"([^"]+)"', default)) == BUILT
+    assert sorted(re.findall(r'"([^"]+)"', default)) == sorted(IMAGES)
 
 
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", IMAGES)
 def test_an_image_is_for_the_processor_of_its_target(name: str) -> None:
-    body = bake("target")[name]
-    assert value(body, "inherits") == '["_onnxruntime"]'
-    assert value(body, "args") == f'{{ TARGET = "{name}" }}'
+    body, (runtime, target) = bake("target")[name], IMAGES[name]
+    own = "platforms" in body
+    assert value(body, "inherits") == f'["_{runtime}"]'
+    assert f'TARGET = "{target}" }}' in value(body, "args")
     assert value(body, "tags") == f'["mcompile:{name}"]'
-    assert value(body, "platforms") == f'["{PLATFORMS[targets.load(name).device.arch]}"]'
+    platform = PLATFORMS.get(targets.load(target).device.arch, "linux/amd64")
+    assert value(body if own else bake("target")[f"_{runtime}"], "platforms") == f'["{platform}"]'
 
 
-def test_the_bake_file_builds_from_the_dockerfile_at_the_root() -> None:
-    body = bake("target")["_onnxruntime"]
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_bake_file_builds_from_the_dockerfile_at_the_root(runtime: str) -> None:
+    body = bake("target")[f"_{runtime}"]
     assert value(body, "context") == '"."'
-    assert ROOT / value(body, "dockerfile").strip('"') == DOCKERFILE
+    assert ROOT / value(body, "dockerfile").strip('"') == dockerfile(runtime)
+
+
+def test_openvino_is_put_on_top_of_the_image_that_has_the_rest() -> None:
+    (base,) = [line for line in lines("openvino") if line.startswith("FROM ")]
+    assert base == "FROM ${BASE}"
+    below = given("openvino")["BASE"].removeprefix("mcompile:")
+    assert IMAGES[below][0] == "onnxruntime"
+    assert value(bake("target")["_openvino"], "contexts") == f'{{ onnxruntime = "target:{below}" }}'
+    for name, (runtime, _) in IMAGES.items():
+        if runtime == "openvino":
+            assert 'BASE = "onnxruntime",' in value(bake("target")[name], "args")
+    # What the image below has set is not said again, apart from the user, who had to be root.
+    assert {*last("openvino")} == {"ARG", "FROM", "RUN", "LABEL", "USER"}
+    assert last("openvino")["USER"] == last("onnxruntime")["USER"]
+
+
+def test_openvino_comes_from_the_packages_own_extra() -> None:
+    (step,) = [line for line in lines("openvino") if "pip install" in line]
+    (extra,) = re.findall(r'"mcompile\[(\w+)\]"', step)
+    assert [need.partition(">")[0] for need in PROJECT["optional-dependencies"][extra]] == [extra]
+    assert "pip uninstall --quiet --yes openvino-telemetry" in step
 
 
 @pytest.mark.parametrize(
-    ("name", "built"), [("cpu-server", True), ("jetson-nano", False), ("cpu-sever", False)]
+    ("runtime", "name", "built"),
+    [
+        ("onnxruntime", "cpu-server", True),
+        ("onnxruntime", "intel-npu", False),
+        ("onnxruntime", "cpu-sever", False),
+        ("openvino", "intel-npu", True),
+        ("openvino", "cpu-server", True),
+        ("openvino", "raspberry-pi-4", False),
+        ("openvino", "intel-nqu", False),
+    ],
 )
-def test_a_target_of_another_runtime_or_none_fails_the_build(name: str, built: bool) -> None:
-    (step,) = [line[4:] for line in lines() if line.startswith("RUN mcompile targets ")]
+def test_a_target_of_another_runtime_or_none_fails_the_build(
+    runtime: str, name: str, built: bool
+) -> None:
+    (step,) = [line[4:] for line in lines(runtime) if line.startswith("RUN mcompile targets ")]
     found = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["sh", "-c", step],
@@ -98,34 +153,37 @@ def test_a_target_of_another_runtime_or_none_fails_the_build(name: str, built: b
         check=False,
     )
     assert (done.returncode == 0) is built
-    assert (f"{name} is not a target of onnxruntime" in done.stderr) is not built
+    assert (f"{name} is not a target of {runtime}" in done.stderr) is not built
 
 
 def test_the_images_name_no_registry() -> None:
-    for path in (DOCKERFILE, ROOT / "docker" / "docker-bake.hcl", ROOT / ".dockerignore"):
+    files = [*map(dockerfile, RUNTIMES), DOCKER / "docker-bake.hcl", ROOT / ".dockerignore"]
+    for path in files:
         text = path.read_text(encoding="utf-8")
         hosts = r"://|index-url|find-links|\b[\w-]+\.(?:io|org|com|net|dev)\b(?!\.)"
         assert not re.search(hosts, text), path.name
 
 
 def test_the_image_runs_mcompile_and_not_as_root() -> None:
-    last = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines()}
-    assert json.loads(last["ENTRYPOINT"]) == ["mcompile"]
-    assert last["WORKDIR"] == "/work"
-    assert int(last["USER"].split(":")[0]) > 0
-    assert "ORT_DISABLE_TELEMETRY=1" in last["ENV"]
+    said = last("onnxruntime")
+    assert json.loads(said["ENTRYPOINT"]) == ["mcompile"]
+    assert said["WORKDIR"] == "/work"
+    assert int(said["USER"].split(":")[0]) > 0
+    assert "ORT_DISABLE_TELEMETRY=1" in said["ENV"]
 
 
 def test_what_a_build_may_be_given_has_a_default() -> None:
-    given = dict(line.split(maxsplit=1)[1].split("=", 1) for line in lines() if line[:4] == "ARG ")
     (torch,) = [need for need in PROJECT["dependencies"] if need.startswith("torch")]
-    assert given == {
+    assert given("onnxruntime") == {
         "BASE": "python:3.12-slim", "TORCH": f'"{torch}"', "TARGET": "cpu-server",
+    }  # fmt: skip
+    assert given("openvino") == {
+        "BASE": "mcompile:cpu-server", "DRIVER": '""', "TARGET": "intel-npu",
     }  # fmt: skip
 
 
 def test_the_label_says_the_version_that_is_installed() -> None:
-    (label,) = [line for line in lines() if line.startswith("LABEL ")]
+    (label,) = [line for line in lines("onnxruntime") if line.startswith("LABEL ")]
     assert f'org.opencontainers.image.version="{VERSION}"' in label
 
 
@@ -135,54 +193,3 @@ def test_only_what_is_installed_goes_to_the_builder() -> None:
     assert kept == {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *rooms}
     assert not kept & {".venv", "out", "build", ".git"}
     assert "**/__pycache__" in left_out
-
-
-def buildah(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["buildah", *words], capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def container() -> Iterator[str]:
-    """A container of an image that was built here and goes again."""
-    base = os.environ.get("MCOMPILE_TEST_BASE")
-    if not shutil.which("buildah"):
-        pytest.skip("buildah is missing")
-    if not base or buildah("inspect", "--type", "image", base).returncode:
-        pytest.skip("an image with Python is missing: MCOMPILE_TEST_BASE names none that is here")
-    more = shlex.split(os.environ.get("MCOMPILE_TEST_BUD", ""))
-    image, name = f"localhost/mcompile-test:{os.getpid()}", f"mcompile-test-{os.getpid()}"
-    words = ["--isolation", "chroot", "--build-arg", f"BASE={base}", *more, "-f", str(DOCKERFILE)]
-    try:
-        made = buildah("bud", *words, "-t", image, str(ROOT))
-        assert made.returncode == 0, made.stderr
-        assert buildah("from", "--name", name, image).returncode == 0
-        yield name
-    finally:
-        buildah("rm", name)
-        buildah("rmi", image)
-
-
-def run(container: str, work: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command in the container, as its user, with a folder as its /work."""
-    return buildah("run", "--isolation", "chroot", "-v", f"{work}:/work", container, "--", *words)
-
-
-@pytest.mark.slow
-def test_a_built_image_compiles_a_model(container: str, tmp_path: Path) -> None:
-    w = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
-    text = """<ir_version: 9, opset_import: ["": 17]>
-        net (float[1,3,8,8] x) => (float[1,4,6,6] y) { c = Conv(x, w)  y = Relu(c) }"""
-    graph.save(graph.parse(text, {"w": w}, "net"), tmp_path / "model.onnx")
-    tmp_path.chmod(0o777)
-
-    assert run(container, tmp_path, "id", "-u").stdout == "1000\n"
-    said = run(container, tmp_path, "mcompile", "--version")
-    assert said.stdout == f"mcompile {VERSION}\n"
-    words = "mcompile model.onnx --target cpu-server -q --runs 3 --seconds 1 --threads 1"
-    built = run(container, tmp_path, *words.split())
-    assert built.returncode == 0, built.stderr
-    out = tmp_path / "out" / "model-cpu-server-fp32"
-    assert json.loads((out / "artifact.json").read_text())["built"] == "fp32"
-    assert run(container, tmp_path, "mcompile", "check", f"out/{out.name}", "-q").returncode == 0
-    vendors = run(container, tmp_path, "test", "-e", "/tmp/.cache/Microsoft")
-    assert vendors.returncode == 1, "ONNX Runtime kept a record of its use"

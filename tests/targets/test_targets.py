@@ -23,6 +23,7 @@ SHIPPED = [
     "cpu-server",
     "cpu-server-vnni",
     "h100",
+    "intel-igpu",
     "intel-npu",
     "jetson-agx-orin",
     "jetson-nano",
