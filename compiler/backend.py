@@ -56,6 +56,13 @@ class Backend(ABC):
         """The integer arithmetic on that device; the same everywhere where not overridden."""
         return self.scheme
 
+    def holds(self, arch: str) -> bool | None:
+        """Whether the accelerator of that name is present here; None where it names a processor.
+
+        A backend with accelerators names them in `Device.arch`, such as "npu-3720".
+        """
+        return None
+
     @abstractmethod
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write the files for `target.precision` under `out` and return what was written.

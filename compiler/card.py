@@ -38,6 +38,7 @@ _PLACE = re.compile(r"[/\\:]")
 class Card:
     """The options that a model card may hold; paths in it are relative to its folder."""
 
+    backend: str = ""
     arch: str = ""
     arch_args: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from mcompile import registry
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
 from mcompile.backend import Backend, Executor
-from mcompile.errors import ContractError, LoweringError, TargetError
+from mcompile.errors import BackendMissing, ContractError, LoweringError, TargetError
 from mcompile.measure.machine import here
 from mcompile.profile import Device
 from mcompile.types import Check, Contract, Feeds, Measured, Verdict
@@ -41,24 +41,40 @@ def check(folder: Path, recorded: Sequence[Check] = (), threads: int | None = No
     if not manifest.artifact.files:
         raise ContractError("the artifact names no files", where=str(folder), fix=_AGAIN)
     verify_files(folder, manifest)
-    _fits(manifest.artifact.contract)
+    _fits(manifest)
     found = (_golden(folder, manifest, threads), *recorded)
     return Checked(str(folder), manifest, found, verdict(found))
 
 
-def _fits(contract: Contract) -> None:
+def _fits(manifest: Manifest) -> None:
     """Raise `ContractError` unless this machine has what the artifact needs."""
-    machine = here()
+    contract, machine = manifest.artifact.contract, here()
     # Where the system does not tell its instruction set, the runtime has the last word.
     needed = Device(contract.arch or machine.arch, contract.isa if machine.isa else ())
     fits, reason = machine.matches(needed)
     if not fits:
-        raise ContractError(
-            f"this machine cannot run the artifact: {reason}",
-            where=machine.cpu,
-            fix="check it on its device, or build for a target that this machine matches",
-        )
+        present = _accelerator(manifest)
+        if present is False:
+            raise ContractError(
+                f"{contract.runtime} finds no {contract.arch} in this machine",
+                where=machine.cpu,
+                fix="check it where the device and its driver are",
+            )
+        if present is None:
+            raise ContractError(
+                f"this machine cannot run the artifact: {reason}",
+                where=machine.cpu,
+                fix="check it on its device, or build for a target that this machine matches",
+            )
     _runtime(contract)
+
+
+def _accelerator(manifest: Manifest) -> bool | None:
+    """Whether the NPU or GPU that the artifact needs is present; None where it needs none."""
+    try:
+        return _backend(manifest).holds(manifest.artifact.contract.arch)
+    except BackendMissing:
+        return None
 
 
 def _runtime(contract: Contract) -> None:

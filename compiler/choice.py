@@ -49,7 +49,7 @@ def choose(candidates: Sequence[Candidate], budgets: Budgets) -> tuple[Precision
     Failed hard checks count first, then missed limits of accuracy, then other checks that inform.
     """
     missed = {c.precision: missed_accuracy(c, budgets) for c in candidates}
-    ranks = {c.precision: _rank(c, missed[c.precision]) for c in candidates}
+    ranks = {c.precision: rank(c, missed[c.precision]) for c in candidates}
     best = min(ranks.values())
     equal = [c for c in candidates if ranks[c.precision] == best]
     quickest = min(c.latency_ms for c in equal)
@@ -68,10 +68,17 @@ def missed_accuracy(candidate: Candidate, budgets: Budgets) -> tuple[str, ...]:
     return tuple(c.name for c in checks if c.name in ACCURACY and c.verdict is Verdict.FAILED)
 
 
-def _rank(candidate: Candidate, missed: Sequence[str]) -> tuple[int, int, int]:
+def rank(candidate: Candidate, missed: Sequence[str]) -> tuple[int, int, int]:
+    """What counts before speed, less being better: hard checks, limits of accuracy, soft checks."""
     failed = [c for c in candidate.checks if c.verdict is Verdict.FAILED]
     soft = [c for c in failed if not c.hard and c.name not in ACCURACY]
     return sum(c.hard for c in failed), len(missed), len(soft)
+
+
+def faults(candidate: Candidate, missed: Sequence[str]) -> tuple[str, ...]:
+    """The names of the hard checks that failed and of the limits of accuracy that were missed."""
+    hard = (c.name for c in candidate.checks if c.hard and c.verdict is Verdict.FAILED)
+    return tuple(dict.fromkeys([*hard, *missed]))
 
 
 def _told(
@@ -84,8 +91,7 @@ def _told(
 
 
 def _described(candidate: Candidate, missed: Sequence[str]) -> str:
-    hard = [c.name for c in candidate.checks if c.hard and c.verdict is Verdict.FAILED]
-    wrong = ", ".join(dict.fromkeys([*hard, *missed]))
+    wrong = ", ".join(faults(candidate, missed))
     near = candidate.figure("sqnr_db", nan)
     told = f"{candidate.figure('agreement', nan):.1f} %" if isnan(near) else f"{near:.1f} dB"
     facts = f"{candidate.latency_ms:.3g} ms, {told}"

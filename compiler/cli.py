@@ -54,6 +54,11 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
         "--precision",
         help="fp32, fp16, bf16, int8, int8-dynamic, int8-weights, int4-weights or auto.",
     ),
+    "backend": click.option(
+        "--backend",
+        metavar="NAME|auto",
+        help="A runtime of the profile; auto measures them all and hands over the better.",
+    ),
     "strict": flag("--strict", help="Refuse instead of falling back."),
     "arch": click.option("--arch", help="MODULE:CALLABLE that builds the network."),
     "arch_args": click.option("--arch-args", help="JSON object of its arguments."),
@@ -99,9 +104,9 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
 }
 SOURCE = ("arch", "arch_args", "inputs", "trust_code")
 BUILD = (
-    "model", "target", "precision", "strict", "arch", "arch_args", "inputs", "calibration",
-    "samples", "percentile", "ranges", "plan", "keep_float", "thorough", "evaluation", "metric",
-    "preprocess", "budgets", "scenario",
+    "model", "target", "precision", "backend", "strict", "arch", "arch_args", "inputs",
+    "calibration", "samples", "percentile", "ranges", "plan", "keep_float", "thorough",
+    "evaluation", "metric", "preprocess", "budgets", "scenario",
     "require_measured", "skip", "trust_code", "seed", "threads", "batch", "runs", "seconds", "out",
 )  # fmt: skip
 

@@ -15,8 +15,11 @@ from mcompile.samples.diagnose import diagnose
 from mcompile.samples.finding import Finding, refuse
 from mcompile.types import Precision, Program, Samples
 
+Data = tuple[Samples | None, Samples | None]
+"""Samples to calibrate with, and those to judge by."""
 
-def open_data(request: Request, program: Program) -> tuple[Samples | None, Samples | None]:
+
+def open_data(request: Request, program: Program) -> Data:
     """Calibration and evaluation data, each where it was given and is needed."""
     given = request.options
     how, ports = request.preprocess, program.inputs
@@ -37,7 +40,7 @@ def open_data(request: Request, program: Program) -> tuple[Samples | None, Sampl
 def diagnosed(
     request: Request,
     program: Program,
-    data: tuple[Samples | None, Samples | None],
+    data: Data,
     journal: Journal,
 ) -> tuple[Finding, ...]:
     """What is wrong with the data that sets the ranges, held against that for evaluation.

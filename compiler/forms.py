@@ -18,11 +18,10 @@ from mcompile.quantize.recipe import Chosen
 from mcompile.quantize.weight_only import BITS, OPSETS, weight_only
 from mcompile.reference import random_feeds
 from mcompile.request import Request
+from mcompile.shared import INTEGERS, Shared
 from mcompile.types import Precision, Program, QuantPlan, Sample, Samples
 
 _NOISE = 8
-INTEGERS = {Precision.INT8, Precision.INT8_DYNAMIC, *BITS}
-"""Forms that are made of a program as rules leave it before they spell it for float kernels."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +38,20 @@ def forms_of(
     program: Program,
     data: tuple[Samples | None, Samples | None],
     journal: Journal,
+    *,
+    shared: Shared | None = None,
 ) -> tuple[Mapping[Precision, Made], Ranges]:
     """Each form that is to be built, and what was observed for it.
 
-    `data` are the samples to calibrate with and those to judge by, where there are any.
+    `data` are the samples to calibrate with and those to judge by, where there are any; `shared` is
+    what other runtimes of the build have in common with this one.
     """
     calibration, evaluation = data
     ranges: Ranges = {}
     made: dict[Precision, Made] = {}
     for precision in request.precisions:
         if precision is Precision.INT8 and calibration is not None:
-            found = integers(request, program, (calibration, evaluation), journal)
+            found = integers(request, program, (calibration, evaluation), journal, shared=shared)
             ranges = found.ranges
             made[precision] = Made(found.program, found.plan, found.chosen)
         elif precision in INTEGERS:

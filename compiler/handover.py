@@ -20,8 +20,11 @@ from mcompile.record import Report
 from mcompile.request import Request, name_of
 from mcompile.types import Feeds, Precision
 
+FORMS = ".forms"
+"""Where every form of every runtime lies until one is handed over, inside the claimed folder."""
 _NAMED = (
-    "precision", "arch", "calibration", "ranges", "plan", "evaluation", "metric", "scenario",
+    "precision", "backend", "arch", "calibration", "ranges", "plan", "evaluation", "metric",
+    "scenario",
 )  # fmt: skip
 _FLAGS = ("strict", "require_measured", "trust_code")
 _GOLDEN_CASES = 3
@@ -39,8 +42,7 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
     if form.plan is not None and form.precision is Precision.INT8:
         planfile.write(form.plan, folder, form.changed)
     cases, tolerance = _golden(outcome, form, folder)
-    for other in outcome.forms.values():
-        shutil.rmtree(other.folder)
+    shutil.rmtree(folder / FORMS)
     manifest.write_golden(folder, cases, tolerance)
     request = outcome.request
     manifest.write(

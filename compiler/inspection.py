@@ -97,7 +97,8 @@ def _outlook(
     checks = validate((*work.figures(), *predicted), target.budgets, precision=target.precision)
     refuses += [f"{c.name}: {c.because}" for c in checks if verdict((c,)).value == "failed"]
     latency = next((m for m in predicted if m.name == "latency_p50_ms"), None)
-    available = isinstance(here.get(target.backend), Backend)
+    named = (target.backend, *target.others)
+    available = any(isinstance(here.get(name), Backend) for name in named)
     return Outlook(target.name, target.precision, available, latency, tuple(refuses))
 
 

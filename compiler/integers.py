@@ -12,11 +12,12 @@ from mcompile import graph
 from mcompile.errors import TargetError
 from mcompile.journal import Journal
 from mcompile.opsets.versions import PER_AXIS
-from mcompile.quantize import Ranges, insert, observe, planfile
+from mcompile.quantize import Ranges, insert, planfile
 from mcompile.quantize.recipe import Aim, Chosen, Recipe
 from mcompile.quantize.replay import replayed
 from mcompile.quantize.select import select
-from mcompile.request import Request
+from mcompile.request import AUTO, Request
+from mcompile.shared import Shared
 from mcompile.trials import Trials
 from mcompile.types import Program, QuantPlan, Sample, Samples, Scheme
 from mcompile.worth import Worth
@@ -42,17 +43,19 @@ def integers(
     program: Program,
     data: tuple[Samples, Samples | None],
     journal: Journal,
+    *,
+    shared: Shared | None = None,
 ) -> Integers:
     """The program on integers, by the plan that was given or by the best that is found.
 
     `data` sets ranges first and, where there is a second, says which file is accurate enough.
+    `shared` is what other runtimes of the build have observed.
     """
     calibration, evaluation = data
     given, scheme = request.options, scheme_for(request, program)
     with journal.stage("calibrated") as entry:
-        file = Path(given.ranges) if given.ranges else None
-        ranges = observe(program, calibration, request.threads, kept=file)
-        entry.summary = f"{len(ranges)} tensors observed on {calibration.source}"
+        ranges, how = (shared or Shared()).ranges(request, program, calibration)
+        entry.summary = f"{len(ranges)} tensors observed on {calibration.source}{how}"
     share = given.percentile
     clips = {n: r.percentile(share) for n, r in ranges.items()} if share else {}
     recipe = Recipe(program, ranges, scheme, clips, given.keep_float, request.threads)
@@ -123,7 +126,9 @@ def _aim(request: Request, tell: Callable[[str], None]) -> Aim:
     if given.thorough is None:
         return Aim(floor, tell=tell)
     end = time.monotonic() + given.thorough
-    kept = Path(f"{given.ranges}.layers") if given.ranges else None
+    # Rounded weights are those of one runtime's plan, while the ranges serve all.
+    runtime = f".{request.backend.name}" if given.backend == AUTO else ""
+    kept = Path(f"{given.ranges}{runtime}.layers") if given.ranges else None
     return Aim(floor, thorough=True, kept=kept, stop=lambda: time.monotonic() > end, tell=tell)
 
 

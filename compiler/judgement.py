@@ -51,7 +51,7 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         checks=checks[chosen],
         variants=tuple(Variant(p.value, p, found[p], outcome.trials[p].latency_ms) for p in order),
         headlines=headlines(outcome, found, chosen, why),
-        warnings=warnings(outcome, form, known.jump, here()),
+        warnings=warnings(outcome, form, known.jump, _machine(request)),
         comparison=_comparison(found, chosen),
         stages=tuple(journal.stages),
         rules=outcome.log,
@@ -74,7 +74,7 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     """Every number of one form: run, counted, predicted for the profile's device, and priced."""
     target, trial = outcome.request.target, outcome.trials[form.precision]
     sizes = _sizes(outcome)
-    machine, work = here(), count(form.program, sizes)
+    machine, work = _machine(outcome.request), count(form.program, sizes)
     same = _computes_alike(outcome, form, machine)
     measured = machine.stamp(trial.measured, target.device)
     found = [
@@ -91,6 +91,12 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     return tuple(found)
 
 
+def _machine(request: Request) -> Machine:
+    """What the forms ran on: this machine's accelerator where the profile means one it has."""
+    device = request.target.device
+    return here().bearing(device) if request.backend.holds(device.arch) else here()
+
+
 def _sizes(outcome: Outcome) -> dict[str, int]:
     """What the free dimensions are in the first sample: all figures of work are for that size."""
     feeds = next(iter(outcome.samples)).feeds
@@ -105,12 +111,15 @@ def _sizes(outcome: Outcome) -> dict[str, int]:
 def _computes_alike(outcome: Outcome, form: Form, machine: Machine) -> bool:
     """Whether this machine's results are the target's, though it may be another machine.
 
-    Float is, but for the order of sums. Integers are where no sum saturates on either: by the
+    An accelerator that is not here may compute float layers in halves. Else float is the same, but
+    for the order of sums. Integers are where no sum saturates on either: by the
     weights, which the scheme of a saturating target keeps small, or by the instruction set.
     """
+    request = outcome.request
+    if request.backend.holds(request.target.device.arch) is False:
+        return False
     if form.precision is Precision.FP32:
         return True
-    request = outcome.request
     if form.precision not in (Precision.INT8, Precision.INT8_DYNAMIC):
         return False
     kept_small = request.backend.scheme_on(request.target).pair_saturates

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from mcompile import targets as profiles
-from mcompile.profile import Target
+from mcompile.profile import Device, Legality, Runtime, Target
 from mcompile.talk import Talk
+from mcompile.types import Precision
 
 
 def targets(talk: Talk, name: str) -> int:
@@ -36,26 +38,41 @@ def described(target: Target) -> list[str]:
     """A profile in lines: facts with their sources, legality, budgets."""
     lines = [f"{target.name}: {target.title}", f"  backend    {target.backend}",
              f"  precision  {target.precision.value}", ""]  # fmt: skip
-    for part in ("device", "runtime"):
-        for field in fields(getattr(target, part)):
-            value = getattr(getattr(target, part), field.name)
-            if value not in (None, "", ()):
-                source = target.sources.get(f"{part}.{field.name}", "")
-                shown = " ".join(value) if isinstance(value, tuple) else value
-                lines.append(f"  {field.name:20} {shown!s:24} {source}".rstrip())
-    lines.append("")
-    for precision, legal in target.legality.items():
-        status: str = legal.status
-        if legal.falls_back_to is not None:
-            status = f"falls back to {legal.falls_back_to.value}"
-        because = f"  {legal.because} ({legal.source})" if legal.because else ""
-        lines.append(f"  {precision.value:13} {status}{because}")
-    lines.append("")
+    lines += _facts(target.device, "device", target.sources)
+    lines += _facts(target.runtime, "runtime", target.sources)
+    lines += ["", *_legalities(target.legality), ""]
+    for name, other in target.others.items():
+        lines += [f"  or {name} (--backend {name}, or auto for the better)", ""]
+        pins = _facts(other.runtime, f"runtimes.{name}", target.sources)
+        lines += [*pins, "", *_legalities(other.legality), ""]
     for field in fields(target.budgets):
         limit = getattr(target.budgets, field.name)
         if field.name != "soft" and limit is not None:
             soft = "  (soft)" if field.name in target.budgets.soft else ""
             lines.append(f"  {field.name:20} {limit:g}{soft}")
+    return lines
+
+
+def _facts(noun: Device | Runtime, room: str, sources: Mapping[str, str]) -> list[str]:
+    """The facts that are stated, each with its source."""
+    lines = []
+    for field in fields(noun):
+        value = getattr(noun, field.name)
+        if value not in (None, "", ()):
+            shown = " ".join(value) if isinstance(value, tuple) else value
+            source = sources.get(f"{room}.{field.name}", "")
+            lines.append(f"  {field.name:20} {shown!s:24} {source}".rstrip())
+    return lines
+
+
+def _legalities(table: Mapping[Precision, Legality]) -> list[str]:
+    lines = []
+    for precision, legal in table.items():
+        status: str = legal.status
+        if legal.falls_back_to is not None:
+            status = f"falls back to {legal.falls_back_to.value}"
+        because = f"  {legal.because} ({legal.source})" if legal.because else ""
+        lines.append(f"  {precision.value:13} {status}{because}")
     return lines
 
 

@@ -18,6 +18,7 @@ class Options:
 
     target: str = ""
     precision: str = ""
+    backend: str = ""
     strict: bool = False
     arch: str = ""
     arch_args: Mapping[str, Any] = field(default_factory=dict)

@@ -1,11 +1,15 @@
 """The order of a build. No other file knows it.
 
 capture -> optimize (verified) -> diagnose -> quantize -> lower -> measure -> validate -> hand over
+
+What is made for each runtime is a mapping by its name; only `--backend auto` has more than one. All
+forms of all runtimes are measured in one run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,11 +17,12 @@ from pathlib import Path
 from mcompile import graph, ledger
 from mcompile.artifact import claim
 from mcompile.choice import worth_trying
-from mcompile.datasets import diagnosed, metric_of, open_data
+from mcompile.contest import settled
+from mcompile.datasets import Data, diagnosed, metric_of, open_data
 from mcompile.errors import LoweringError
-from mcompile.forms import INTEGERS, Made, forms_of, noise
+from mcompile.forms import Made, forms_of, noise
 from mcompile.frontend import capture
-from mcompile.handover import hand_over
+from mcompile.handover import FORMS, hand_over
 from mcompile.journal import Journal, Watcher
 from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric
@@ -27,14 +32,17 @@ from mcompile.optimizer import at_opset, optimize
 from mcompile.options import Options
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
-from mcompile.record import Log, Report
+from mcompile.quantize import Ranges
+from mcompile.record import Report
 from mcompile.reproduce.cases import Cases
-from mcompile.request import AUTO, Request, as_target, resolve
-from mcompile.rules import Phase
+from mcompile.request import AUTO, Request, as_target
+from mcompile.runtimes import Runtimes, entered
+from mcompile.shared import Optimized, Shared, phases_for
 from mcompile.types import Precision, Program, Samples
 from mcompile.verify import Keep
 
 Finish = Callable[[Report, Path], None]
+Formed = tuple[Mapping[Precision, Made], Ranges]
 
 
 def build(
@@ -45,31 +53,41 @@ def build(
     `finish` writes the report's files into the folder before it appears.
     """
     journal = Journal(watch)
-    request = resolve(source, options)
-    captured = _capture(request, journal)
-    request = worth_trying(request, captured)
-    calibration, evaluation = open_data(request, captured)
+    runtimes = entered(source, options)
+    captured = _capture(runtimes.together, journal)
+    runtimes.change(lambda request: worth_trying(request, captured))
+    request = runtimes.together
+    data = open_data(request, captured)
     cases = Cases(optimize)
-    program, log = _optimize(request, captured, calibration or evaluation, journal, cases.keep)
-    findings = diagnosed(request, captured, (calibration, evaluation), journal)
-    programs, ranges = forms_of(request, program, (calibration, evaluation), journal)
-    out = Path(request.options.out or "out") / _folder(request, captured)
+    with Shared() as shared:
+        optimized = partial(_optimize, captured=captured, data=data, shared=shared, keep=cases.keep)
+        programs = runtimes.each(optimized, journal)
+        findings = diagnosed(request, captured, data, journal)
+        made = runtimes.each(partial(_formed, programs=programs, data=data, shared=shared), journal)
+    out = Path(request.options.out or "out") / _folder(runtimes.first, captured)
+    seen = data[1] or data[0] or noise(captured, options.seed)
+    metric = metric_of(request, data[1])
     with claim(out) as folder:
-        forms = _lower(request, (program, programs), folder, journal)
-        seen = evaluation or calibration or noise(captured, options.seed)
-        metric = metric_of(request, evaluation)
+        forms = runtimes.each(partial(_lower, programs=programs, made=made, folder=folder), journal)
+        if runtimes.contested:
+            forms = runtimes.each(partial(_run, forms=forms, samples=seen), journal)
         with journal.stage("measured") as entry:
-            trials = _measure(request, captured, forms, seen, metric)
-            runs = len(next(iter(trials.values())).latency_ms)
-            entry.summary = f"{runs} runs of each form, on {seen.source}"
-            first = next(iter(programs.values()))
-            reference = first.chosen.recipe.program if first.chosen else program
-            moved = drift(reference, first.program, seen) if first.plan else {}
-        outcome = Outcome(
-            request, captured, forms, trials, seen, metric, log, ranges, moved, findings
-        )
-        report = judged(outcome, journal, out)
-        hand_over(outcome, report, folder)
+            trials = _measure(runtimes, captured, forms, seen, metric)
+            runs = sorted({len(t.latency_ms) for own in trials.values() for t in own.values()})
+            told = " to ".join(str(n) for n in dict.fromkeys((runs[0], runs[-1])))
+            entry.summary = f"{told} runs of each form, on {seen.source}"
+            moved = {name: _moved(programs[name], made[name], seen) for name in forms}
+        outcomes = {
+            name: Outcome(
+                runtimes.requests[name], captured, forms[name], trials[name], seen, metric,
+                programs[name][1], made[name][1], moved[name], findings,
+            )
+            for name in forms
+        }  # fmt: skip
+        reports = runtimes.each(lambda r, j: judged(outcomes[r.backend.name], j, out), journal)
+        report = settled(reports, runtimes)
+        report = replace(report, stages=tuple(journal.stages))
+        hand_over(outcomes[report.backend], report, folder)
         cases.write(folder)
         finish(report, folder)
     return report
@@ -86,50 +104,77 @@ def _capture(request: Request, journal: Journal) -> Program:
 
 
 def _optimize(
-    request: Request, program: Program, samples: Samples | None, journal: Journal, keep: Keep
-) -> tuple[Program, Log]:
-    given = request.options
+    request: Request,
+    journal: Journal,
+    *,
+    captured: Program,
+    data: Data,
+    shared: Shared,
+    keep: Keep,
+) -> Optimized:
     with journal.stage("optimized") as entry:
-        feeds = [s.feeds for s in islice(samples or (), 1)]
-        reads = request.target.runtime
-        start, noted = at_opset(
-            program, feeds, given.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version
+        (better, log), known = shared.optimized(
+            request, lambda: _better(request, captured, data[0] or data[1], keep)
         )
-        integers = INTEGERS & {*request.precisions}
-        better, log = optimize(
-            start, given.skip, feeds, given.seed, runtime=request.backend.name, keep=keep,
-            phases=[p for p in Phase if not (integers and p is Phase.SPELL)],
-        )  # fmt: skip
-        log += noted
-        before, after = (p.graph.graph.num_nodes() for p in (program, better))
+        before, after = (p.graph.graph.num_nodes() for p in (captured, better))
         entry.summary = f"{before} -> {after} nodes   {len(log.applied)} rewrites"
         if log.undone:
             entry.summary += f"   {len(log.undone)} undone"
-        if graph.opset(start) != graph.opset(program):
-            entry.summary += f"   opset {graph.opset(program)} -> {graph.opset(start)}"
+        if graph.opset(better) != graph.opset(captured):
+            entry.summary += f"   opset {graph.opset(captured)} -> {graph.opset(better)}"
+        if known:
+            entry.summary += "   shared"
     return better, log
+
+
+def _better(request: Request, captured: Program, samples: Samples | None, keep: Keep) -> Optimized:
+    given, reads = request.options, request.target.runtime
+    feeds = [s.feeds for s in islice(samples or (), 1)]
+    start, noted = at_opset(
+        captured, feeds, given.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version
+    )
+    better, log = optimize(
+        start, given.skip, feeds, given.seed, runtime=request.backend.name, keep=keep,
+        phases=phases_for(request),
+    )  # fmt: skip
+    return better, log + noted
+
+
+def _formed(
+    request: Request,
+    journal: Journal,
+    *,
+    programs: Mapping[str, Optimized],
+    data: Data,
+    shared: Shared,
+) -> Formed:
+    program, _ = programs[request.backend.name]
+    return forms_of(request, program, data, journal, shared=shared)
 
 
 def _lower(
     request: Request,
-    made_of: tuple[Program, Mapping[Precision, Made]],
-    folder: Path,
     journal: Journal,
+    *,
+    programs: Mapping[str, Optimized],
+    made: Mapping[str, Formed],
+    folder: Path,
 ) -> Mapping[Precision, Form]:
     """Every form written by the backend, each in a folder of its own inside the claimed one."""
     forms = {}
-    source, programs = made_of
-    _refuse_newer(request, programs)
+    name = request.backend.name
+    source, wanted = programs[name][0], made[name][0]
+    _refuse_newer(request, wanted)
     with journal.stage("lowered") as entry:
-        for precision, made in programs.items():
-            place = folder / f".{precision.value}"
-            place.mkdir()
-            artifact = request.backend.lower(made.program, as_target(request, precision), place)
+        for precision, each in wanted.items():
+            place = folder / FORMS / name / precision.value
+            place.mkdir(parents=True)
+            artifact = request.backend.lower(each.program, as_target(request, precision), place)
             forms[precision] = Form(
-                precision, made.program, made.plan, artifact, place,
-                tried=ledger.tried(made.chosen) if made.chosen else (),
-                alone=ledger.noises(made.chosen.noise, made.program) if made.chosen else (),
-                changed=ledger.changed(made.chosen, source) if made.chosen else "",
+                precision, each.program, each.plan, artifact, place,
+                tried=ledger.tried(each.chosen) if each.chosen else (),
+                alone=ledger.noises(each.chosen.noise, each.program) if each.chosen else (),
+                changed=ledger.changed(each.chosen, source) if each.chosen else "",
             )  # fmt: skip
         sizes = (sum(f.bytes for f in form.artifact.files) for form in forms.values())
         told = (f"{p.value} {b / 1e6:.1f} MB" for p, b in zip(forms, sizes, strict=True))
@@ -150,22 +195,47 @@ def _refuse_newer(request: Request, programs: Mapping[Precision, Made]) -> None:
             )
 
 
-def _measure(
+def _run(
     request: Request,
+    _: Journal,
+    *,
+    forms: Mapping[str, Mapping[Precision, Form]],
+    samples: Samples,
+) -> Mapping[Precision, Form]:
+    """The forms, each run once: a runtime that fails is out before it stops the measurement."""
+    own = forms[request.backend.name]
+    feeds = next(iter(samples)).feeds
+    for form in own.values():
+        with request.backend.open(form.artifact, form.folder, request.threads) as executor:
+            executor.run(feeds)
+    return own
+
+
+def _measure(
+    runtimes: Runtimes,
     captured: Program,
-    forms: Mapping[Precision, Form],
+    forms: Mapping[str, Mapping[Precision, Form]],
     samples: Samples,
     metric: Metric | None,
-) -> Mapping[Precision, Trial]:
-    given = request.options
+) -> dict[str, dict[Precision, Trial]]:
+    """A trial of every form of every runtime, all of them in turns."""
+    given, threads = runtimes.first.options, runtimes.first.threads
     opened = {
-        p.value: partial(request.backend.open, f.artifact, f.folder, request.threads)
-        for p, f in forms.items()
+        f"{name} {p.value}": partial(request.backend.open, f.artifact, f.folder, request.threads)
+        for name, request in runtimes.requests.items()
+        for p, f in forms[name].items()
     }
     effort = Effort(given.runs, given.seconds, given.batch)
-    oracle = Oracle(captured, threads=request.threads)
+    oracle = Oracle(captured, threads=threads)
     trials = measure(opened, oracle, samples, metric, captured.inputs, effort)
-    return {p: trials[p.value] for p in forms}
+    return {name: {p: trials[f"{name} {p.value}"] for p in own} for name, own in forms.items()}
+
+
+def _moved(program: Optimized, made: Formed, samples: Samples) -> Mapping[str, float]:
+    """How far the first form's layers are off, where it has a plan."""
+    first = next(iter(made[0].values()))
+    reference = first.chosen.recipe.program if first.chosen else program[0]
+    return drift(reference, first.program, samples) if first.plan else {}
 
 
 def _folder(request: Request, program: Program) -> str:

@@ -53,6 +53,14 @@ class Runtime:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """A further runtime of a device: its pins, and what the device may be given in it."""
+
+    runtime: Runtime
+    legality: Mapping[Precision, Legality]
+
+
+@dataclass(frozen=True)
 class Budgets:
     """Limits an artifact must hold; a name in `soft` informs and does not fail the build."""
 
@@ -82,7 +90,11 @@ class Budgets:
 
 @dataclass(frozen=True)
 class Target:
-    """A parsed profile: what the machine is, what it may be given, and what must hold."""
+    """A parsed profile: what the machine is, what it may be given, and what must hold.
+
+    `runtime` and `legality` are those of `backend`; `others` are further runtimes by their names.
+    `ranked_by` is the latency that comes first in the budgets: the faster runtime is so by it.
+    """
 
     name: str
     title: str
@@ -94,3 +106,5 @@ class Target:
     budgets: Budgets = Budgets()
     requests_per_day: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Alternative] = field(default_factory=dict)
+    ranked_by: str = "latency_p50_ms"

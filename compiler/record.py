@@ -171,11 +171,34 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """Another runtime of the profile: what it came to, or why it could not be tried.
+
+    `measured` is of the form that it would have handed over, taken in the same run as the
+    artifact's; `missed` are the hard checks and limits of accuracy that it failed. Where `out` says
+    why there is no such form, there is no verdict, and `fix` is what would bring it in.
+    """
+
+    backend: str
+    built: Precision | None = None
+    verdict: Verdict | None = None
+    measured: tuple[Measured, ...] = ()
+    missed: tuple[str, ...] = ()
+    out: str = ""
+    fix: str = ""
+
+    def find(self, name: str) -> Measured | None:
+        """The measurement of that name, or None."""
+        return next((m for m in self.measured if m.name == name), None)
+
+
+@dataclass(frozen=True)
 class Report:
     """The whole record of a build, and its verdict.
 
     `variants` holds the artifact first and, beside a reduced precision, the float build of the
-    same model on the same runtime. `headlines` are said before anything else.
+    same model on the same runtime. `headlines` are said before anything else. `rivals` are the
+    other runtimes where the choice between them was left to the compiler.
     """
 
     model: str
@@ -189,6 +212,7 @@ class Report:
     headlines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     comparison: tuple[Measured, ...] = ()
+    rivals: tuple[Rival, ...] = ()
     stages: tuple[Stage, ...] = ()
     rules: Log = Log()
     quantization: tuple[QuantRow, ...] = ()

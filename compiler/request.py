@@ -63,20 +63,26 @@ class Request:
         return None if absent(given) else load_preprocess(given)
 
 
-def resolve(source: object, given: Options) -> Request:
-    """The request; raises before anything slow begins when it cannot be met.
+def runtimes_of(source: object, given: Options) -> tuple[str, ...]:
+    """The runtimes that a build is to be tried on, the profile's first one before the others."""
+    options, _ = with_card(source, given)
+    target = _target(options)
+    if options.backend == AUTO:
+        return (target.backend, *target.others)
+    return (options.backend or target.backend,)
 
-    `TargetError` for the target and its precisions, `BackendMissing` for its runtime,
-    `SamplesError` for INT8 without calibration data.
+
+def resolve(source: object, given: Options, runtime: str = "") -> Request:
+    """The request for that runtime, else for the one that was named, else for the profile's first.
+
+    Raises before anything slow begins when it cannot be met: `TargetError` for the target, its
+    runtimes and precisions, `BackendMissing` for a runtime, `SamplesError` for INT8 without
+    calibration data.
     """
     options, card = with_card(source, given)
-    if not options.target:
-        raise UsageError(
-            "no target was named",
-            where="--target",
-            fix="--target NAME; `mcompile targets` lists them",
-        )
-    target = targets.load(options.target, options.scenario, options.budgets)
+    target = _target(options)
+    named = "" if options.backend == AUTO else options.backend
+    target = targets.on(target, runtime or named or target.backend)
     choose = options.precision == AUTO
     requested = _best(target, options) if choose else _precision(options.precision, target)
     built, because = targets.effective(target, requested, options.strict)
@@ -97,6 +103,24 @@ def resolve(source: object, given: Options) -> Request:
     others = _candidates(target, backend, options) if choose else ()
     forms = tuple(dict.fromkeys((built, *others, Precision.FP32)))
     return Request(source, options, card, target, backend, requested, forms, because, choose)
+
+
+def _target(options: Options) -> Target:
+    """The target that was named. Raises `TargetError` where a runtime of it is none."""
+    if not options.target:
+        raise UsageError(
+            "no target was named",
+            where="--target",
+            fix="--target NAME; `mcompile targets` lists them",
+        )
+    target = targets.load(options.target, options.scenario, options.budgets)
+    for name in target.others:
+        try:
+            registry.known(name)
+        except TargetError as error:
+            where = f"target {target.name}, [runtimes.{name}]"
+            raise TargetError(error.what, where=where, fix=error.fix) from error
+    return target
 
 
 def _candidates(target: Target, backend: Backend, options: Options) -> Iterator[Precision]:
@@ -126,6 +150,12 @@ def _refuse_nonsense(options: Options) -> None:
             f"a plan says everything, and {name} cannot add to it",
             where="--plan",
             fix=f"edit the plan, or leave out {name} or --plan",
+        )
+    if options.plan and options.backend == AUTO:
+        raise UsageError(
+            "a plan is for the integers of one runtime",
+            where="--plan with --backend auto",
+            fix="--backend NAME, or leave out --plan",
         )
     if options.metric:
         find(options.metric)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcompile.targets.assemble import Scenario
     from mcompile.types import Precision
 
-__all__ = ["effective", "faults", "load", "names", "scenarios"]
+__all__ = ["effective", "faults", "load", "names", "on", "scenarios"]
 
 
 def names() -> tuple[str, ...]:
@@ -46,6 +46,16 @@ def load(name_or_path: str, scenario: str = "", budgets: Sequence[str] = ()) -> 
 
     place = find(name_or_path, "the targets that `mcompile targets` lists")
     return assemble.target(place, scenario, budgets)
+
+
+def on(target: Target, backend: str) -> Target:
+    """The target with that runtime of its own as the first; its pins and legality are the target's.
+
+    Raises `TargetError` for a runtime that the profile does not name, saying those it has.
+    """
+    from mcompile.targets import runtimes
+
+    return runtimes.on(target, backend)
 
 
 def effective(target: Target, requested: Precision, strict: bool = False) -> tuple[Precision, str]:

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcompile.errors import TargetError, UsageError
-from mcompile.profile import Budgets, Device, Legality, Runtime, Target
+from mcompile.profile import Alternative, Budgets, Device, Legality, Runtime, Target
 from mcompile.targets.layers import Layer, parse, stack
 from mcompile.targets.legality import complete
 from mcompile.targets.limits import override
 from mcompile.targets.places import Place, shipped
+from mcompile.targets.runtimes import PREFIX
 from mcompile.targets.tables import read
 from mcompile.types import Precision
 from mcompile.wording import nearest
+
+_LATENCIES = ("latency_p50_ms", "latency_p90_ms", "latency_p99_ms")
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,18 @@ def _target(name: str, layer: Layer) -> Target:
         precision=top["precision"],
         device=Device(**layer.device),
         runtime=Runtime(**layer.runtime),
-        legality=_sourced(layer),
+        legality=_sourced(layer.legality, layer.sources, ""),
         budgets=layer.limits.budgets(layer.label),
         requests_per_day=top.get("requests_per_day"),
         sources=_sources(layer),
+        others={
+            name: Alternative(
+                Runtime(**each.runtime),
+                _sourced(each.legality, layer.sources, f"{PREFIX}{name}."),
+            )
+            for name, each in layer.others.items()
+        },
+        ranked_by=next((n for n in layer.limits.stated if n in _LATENCIES), _LATENCIES[0]),
     )
 
 
@@ -89,6 +100,15 @@ def _coherent(layer: Layer) -> None:
             fix="take it out of one of them",
         )
     complete(layer.legality, layer.top["precision"], layer.label)
+    for name, each in layer.others.items():
+        room = f"{PREFIX}{name}"
+        if name == layer.top["backend"]:
+            raise TargetError(
+                f"{name} is the profile's first runtime, and is stated again",
+                where=f"{layer.label}, [{room}]",
+                fix="[runtime] and [legality] are its sections",
+            )
+        complete(each.legality, layer.top["precision"], layer.label, f"{room}.legality")
 
 
 def _required(key: str, found: Mapping[str, object], where: str) -> None:
@@ -96,15 +116,22 @@ def _required(key: str, found: Mapping[str, object], where: str) -> None:
         raise TargetError(f"{key} is missing", where=where, fix=f'{key} = "..."')
 
 
-def _sourced(layer: Layer) -> dict[Precision, Legality]:
+def _sourced(
+    stated: Mapping[Precision, Legality], sources: Mapping[str, str], room: str
+) -> dict[Precision, Legality]:
     """Each legality with its source, wherever the profile wrote it down."""
-    stated, sources = layer.legality, layer.sources
     return {
-        p: replace(stated[p], source=stated[p].source or sources.get(f"legality.{p.value}", ""))
-        for p in Precision
+        p: replace(e, source=e.source or sources.get(f"{room}legality.{p.value}", ""))
+        for p, e in ((p, stated[p]) for p in Precision)
     }
 
 
 def _sources(layer: Layer) -> dict[str, str]:
-    own = {f"legality.{p.value}": e.source for p, e in layer.legality.items() if e.source}
+    tables = {"": layer.legality, **{f"{PREFIX}{n}.": e.legality for n, e in layer.others.items()}}
+    own = {
+        f"{room}legality.{p.value}": entry.source
+        for room, table in tables.items()
+        for p, entry in table.items()
+        if entry.source
+    }
     return {**layer.sources, **own}

@@ -7,20 +7,21 @@ figure is not vouched for by the old figure's source.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcompile.errors import TargetError
 from mcompile.profile import Device, Legality, Runtime
-from mcompile.targets.legality import PRECISIONS, entry, precision
+from mcompile.targets.legality import ROOM, entries, precision
 from mcompile.targets.limits import Limits, limits
 from mcompile.targets.places import SUFFIX, Place, find
 from mcompile.targets.rooms import check, known, section, typed, values
+from mcompile.targets.runtimes import FACTS, PREFIX, Stated, laid, runtimes
 from mcompile.targets.tables import read
 from mcompile.types import Precision
 
 TOP = {"title": str, "extends": str, "backend": str, "precision": str, "requests_per_day": float}
-SECTIONS = ("device", "runtime", "legality", "budgets", "sources")
+SECTIONS = ("device", "runtime", "legality", "budgets", "sources", "runtimes")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Layer:
     legality: Mapping[Precision, Legality]
     limits: Limits
     sources: Mapping[str, str]
+    others: Mapping[str, Stated] = field(default_factory=dict)
 
     def over(self, below: Layer) -> Layer:
         """This layer on top of that one; a title is a file's own and is not passed on."""
@@ -47,6 +49,7 @@ class Layer:
             legality={**below.legality, **self.legality},
             limits=self.limits.over(below.limits),
             sources={**kept, **self.sources},
+            others=laid(self.others, below.others),
         )
 
     def facts(self) -> set[str]:
@@ -55,6 +58,11 @@ class Layer:
             *(f"device.{key}" for key in self.device),
             *(f"runtime.{key}" for key in self.runtime),
             *(f"legality.{key.value}" for key in self.legality),
+            *(
+                f"{PREFIX}{name}.{fact}"
+                for name, each in self.others.items()
+                for fact in each.facts()
+            ),
             *self.top,
         }
 
@@ -91,20 +99,15 @@ def parse(table: Mapping[str, Any], label: str) -> Layer:
     top = values(given, TOP, kind="a key of a profile", where=label, least=None)
     if "precision" in top:
         top["precision"] = precision(top["precision"], f"{label}, precision")
-    legality = {
-        PRECISIONS[check(key, PRECISIONS, "a precision", f"{label}, [legality]")]: entry(
-            key, value, label
-        )
-        for key, value in section(table, "legality", label).items()
-    }
     return Layer(
         label=label,
         top=top,
         device=_facts(table, "device", Device, label),
         runtime=_facts(table, "runtime", Runtime, label),
-        legality=legality,
+        legality=entries(section(table, ROOM, label), label),
         limits=limits(table, label),
         sources=dict(_sources(section(table, "sources", label), label)),
+        others=runtimes(table, label),
     )
 
 
@@ -126,15 +129,24 @@ def _sources(table: Mapping[str, Any], label: str, above: str = "") -> Iterator[
         if isinstance(value, dict):
             yield from _sources(value, label, f"{above}{key}.")
         else:
-            name = check(f"{above}{key}", _SOURCED, "a fact that a profile can state", where)
+            name = f"{above}{key}"
+            check(name, _sourced(name), "a fact that a profile can state", where)
             yield name, typed(name, value, str, where)
+
+
+def _sourced(name: str) -> Mapping[str, None]:
+    """The facts that may have a source, those of a further runtime where the name speaks of one."""
+    if not name.startswith(PREFIX):
+        return _SOURCED
+    runtime = name.removeprefix(PREFIX).partition(".")[0]
+    return dict.fromkeys(f"{PREFIX}{runtime}.{fact}" for fact in FACTS)
 
 
 _SOURCED = dict.fromkeys(
     [
         *(f"device.{name}" for name in known(Device)),
         *(f"runtime.{name}" for name in known(Runtime)),
-        *(f"legality.{name}" for name in PRECISIONS),
+        *(f"legality.{each.value}" for each in Precision),
         "requests_per_day",
     ]
 )

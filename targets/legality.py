@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mcompile.errors import TargetError
 from mcompile.profile import Legality, Target
@@ -10,6 +11,7 @@ from mcompile.targets.rooms import check, typed
 from mcompile.types import Precision
 from mcompile.wording import choice, nearest, shown
 
+ROOM = "legality"
 PRECISIONS = {p.value: p for p in Precision}
 _PLAIN = {"native": "native", "emulated": "emulated", "illegal": "illegal"}
 _KEYS = {"status": str, "falls_back_to": str, "because": str, "source": str}
@@ -26,9 +28,18 @@ def precision(text: object, where: str) -> Precision:
     return found
 
 
-def entry(name: str, value: object, label: str) -> Legality:
+def entries(table: Mapping[str, Any], label: str, room: str = ROOM) -> dict[Precision, Legality]:
+    """What a section says of each precision. Raises `TargetError` for the first mistake."""
+    where = f"{label}, [{room}]"
+    return {
+        PRECISIONS[check(key, PRECISIONS, "a precision", where)]: entry(key, value, label, room)
+        for key, value in table.items()
+    }
+
+
+def entry(name: str, value: object, label: str, room: str = ROOM) -> Legality:
     """One line of `[legality]`: a word, or a table with its reason and source."""
-    where = f"{label}, [legality] {name}"
+    where = f"{label}, [{room}] {name}"
     if isinstance(value, str):
         return Legality(_status(value, where))  # type: ignore[arg-type]
     if not isinstance(value, dict):
@@ -63,9 +74,11 @@ def _status(word: str, where: str) -> str:
     return word
 
 
-def complete(table: Mapping[Precision, Legality], default: Precision, label: str) -> None:
+def complete(
+    table: Mapping[Precision, Legality], default: Precision, label: str, room: str = ROOM
+) -> None:
     """Raise `TargetError` unless each precision is stated and each fallback ends in a legal one."""
-    where = f"{label}, [legality]"
+    where = f"{label}, [{room}]"
     for wanted in Precision:
         if wanted not in table:
             raise TargetError(
@@ -78,7 +91,7 @@ def complete(table: Mapping[Precision, Legality], default: Precision, label: str
     if table[default].status not in ("native", "emulated"):
         raise TargetError(
             f"{default.value} is the default and yet not legal",
-            where=f"{label}, precision",
+            where=f"{label}, precision" if room == ROOM else where,
             fix=choice(_legal(table) or ["a precision that is native or emulated"]),
         )
 

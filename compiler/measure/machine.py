@@ -67,6 +67,11 @@ class Machine:
         told = f"measured on {self.cpu}, which is not the profile's device"
         return tuple(replace(r, device=self.cpu, counts=False, doubt=r.doubt or told) for r in rows)
 
+    def bearing(self, device: Device) -> Machine:
+        """This machine as the bearer of an accelerator on which the model ran."""
+        return replace(self, arch=_arch(device.arch), isa=frozenset(map(_flag, device.isa)),
+                       cpu=f"{device.arch} beside {self.cpu}")  # fmt: skip
+
     def _differs(self, device: Device) -> str:
         if self.arch != _arch(device.arch):
             return f"it is {self.arch}, not {_arch(device.arch)}"

@@ -23,6 +23,8 @@ from mcompile.quantize.edges import absorbed, handed_on, read, shortcut
 from mcompile.quantize.reasons import REQUESTED, of_carried, of_weighted
 from mcompile.types import Scheme
 
+_LEAVES = "its output leaves the graph"
+
 
 @dataclass
 class Placement:
@@ -74,11 +76,24 @@ def place(
     others = [n for n in standard if _may_join(n, scheme, placed.weighted)]
     placed.left |= {name_of(n.outputs[0]): REQUESTED for n in others if n in kept}
     others = [n for n in others if n not in kept]
-    placed.carried = [n for n in others if n.op_type in scheme.carried]
+    able = placed.carried = [n for n in others if n.op_type in scheme.carried]
     while _strike_out(placed, scheme, observed):
         pass
+    placed.left |= {name_of(n.outputs[0]): _LEAVES for n in able if _leaves(n, placed)}
     _add_readers(placed, [n for n in others if n.op_type not in scheme.carried], observed)
     return placed
+
+
+def _leaves(node: ir.Node, placed: Placement) -> bool:
+    """Whether it is float because its output leaves the graph, though integer nodes read it too.
+
+    What it reads and what it makes have scales all the same, each its own.
+    """
+    within = {*placed.weighted, *placed.carried}
+    out = node.outputs[0]
+    return (
+        node not in within and out.is_graph_output() and any(n in within for n in out.consumers())
+    )
 
 
 def _may_join(node: ir.Node, scheme: Scheme, layers: list[ir.Node]) -> bool:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mcompile.record import Report
-from mcompile.report import figures, front, integers, products, tables
+from mcompile.report import figures, front, integers, products, rivals, tables
 from mcompile.report.columns import Cell, align
 from mcompile.types import Measured
 
@@ -22,6 +22,7 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
     _say(console, Text(_title(report), "bold"))
     _block(console, _notes(report))
     _block(console, [*align(_stages(report)), *align(_not_done(report))])
+    _block(console, align(_headed(rivals.head(report), rivals.rows(report))))
     _block(console, align(_variants(report, verbose)))
     if verbose:
         _block(console, align(_comparison(report)))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mcompile.record import Report
-from mcompile.report import figures, integers, products, tables
+from mcompile.report import figures, integers, products, rivals, tables
 
 _MARKS = {"passed": "✅", "failed": "❌", "missed": "⚠️", "unproven": "❔"}
 _WORDS = {"missed": "missed (soft)"}
@@ -20,6 +20,7 @@ def render(report: Report) -> str:
         _head(report),
         _said(report),
         _checks(report),
+        _table(rivals.head(report), rivals.rows(report)),
         _variants(report),
         _comparison(report),
         _computed(report),

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mcompile.record import Layer, Report
-from mcompile.report import curves, figures, front, integers, plots, products, tables
+from mcompile.report import curves, figures, front, integers, plots, products, rivals, tables
 
 SHOWN_LAYERS = 40
 _SEPARATOR = re.compile(r"(?<=[/_.])")
@@ -41,6 +41,8 @@ def render(report: Report) -> str:
             titles=tables.titles(report),
             sides=tables.sides(report),
             tiles=tiles(report),
+            runtimes_head=rivals.head(report),
+            runtimes=rivals.rows(report),
             plot=Markup(plots.latency(report)),
             drawn=plots.drawn(report),
             slower=plots.beyond(plots.drawn(report)) if plots.drawn(report) else (0.0, 0),

@@ -26,11 +26,20 @@ def shares(report: Report) -> dict[str, float]:
 
 
 def told(report: Report) -> str:
-    """`82 % of the products ran in int8, 18 % in fp32`; empty where the runtime does not tell."""
+    """`82 % of the products ran in int8, 18 % in fp32`; empty where the runtime does not tell.
+
+    Where they ran on another machine than the profile's device, that is said.
+    """
     parts = [f"{100 * part:.3g} % in {name}" for name, part in shares(report).items()]
     if not parts:
         return ""
-    return ", ".join([parts[0].replace(" in ", " of the products ran in ", 1), *parts[1:]])
+    words = [parts[0].replace(" in ", " of the products ran in ", 1), *parts[1:]]
+    return ", ".join(words) + _elsewhere(report)
+
+
+def _elsewhere(report: Report) -> str:
+    timed = report.variants[0].find("latency_p50_ms") if report.variants else None
+    return "" if timed is None or timed.counts else f" on {timed.device}"
 
 
 def _counted(report: Report) -> float:

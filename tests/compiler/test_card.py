@@ -39,6 +39,7 @@ def damaged() -> "NoSuchClass":
     called.append("damaged")
 """
 FULL = """
+backend = "auto"
 arch = "{nets}:Net"
 arch_args = {{ width = 2 }}
 inputs = ["F32[1,3,8,8]"]
@@ -87,6 +88,7 @@ def test_every_key_of_a_card_fills_a_gap(tmp_path, nets) -> None:
     found, told = with_card(write(tmp_path, FULL.format(nets=nets)), Options(target="cpu-server"))
     assert found == Options(
         target="cpu-server",
+        backend="auto",
         arch=f"{nets}:Net",
         arch_args={"width": 2},
         inputs=("F32[1,3,8,8]",),
@@ -107,8 +109,8 @@ def test_every_key_of_a_card_fills_a_gap(tmp_path, nets) -> None:
 def test_the_caller_wins_and_what_the_card_gave_is_told(tmp_path, nets) -> None:
     given = Options(
         arch="x:y", arch_args={"a": 1}, inputs=("F32[1]",), calibration="mine", evaluation=[1],
-        samples=1, percentile=50.0, metric="mae", preprocess="imagenet", scenario="iot",
-        labels=("a",),
+        backend="openvino", samples=1, percentile=50.0, metric="mae", preprocess="imagenet",
+        scenario="iot", labels=("a",),
     )  # fmt: skip
     found, told = with_card(write(tmp_path, FULL.format(nets=nets)), given)
     assert set(told) == {"budgets"}

@@ -17,6 +17,7 @@ import pytest
 from mcompile import check as checking
 from mcompile import cli
 from mcompile.artifact import hashed
+from mcompile.backends.onnxruntime import Onnxruntime
 from mcompile.check import check
 from mcompile.errors import BackendMissing, ContractError
 from mcompile.types import Check, Verdict
@@ -145,6 +146,28 @@ def test_another_architecture_is_refused(folder, monkeypatch) -> None:
     edit_contract(folder, arch="x86_64")
     on(monkeypatch, arch="aarch64")
     refused(folder, "it is aarch64, not x86_64")
+
+
+def held(monkeypatch, present: bool | None) -> None:
+    monkeypatch.setattr(Onnxruntime, "holds", lambda *_: present)
+
+
+def test_an_absent_accelerator_is_refused_in_three_lines(folder, monkeypatch) -> None:
+    edit_contract(folder, arch="npu-3720")
+    held(monkeypatch, present=False)
+    refused(folder, "onnxruntime finds no npu-3720 in this machine")
+
+
+def test_a_present_accelerator_is_not_held_against_the_processor(folder, monkeypatch) -> None:
+    edit_contract(folder, arch="npu-3720")
+    held(monkeypatch, present=True)
+    assert check(folder).verdict is Verdict.PASSED
+
+
+def test_an_accelerator_of_a_runtime_that_is_missing_is_no_processor(folder) -> None:
+    edit(folder, lambda d: d.update(backend="tensorrt"))
+    edit_contract(folder, arch="gpu")
+    refused(folder, "not gpu")
 
 
 def test_a_missing_instruction_set_is_refused(folder, monkeypatch) -> None:

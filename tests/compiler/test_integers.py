@@ -82,6 +82,12 @@ def test_what_was_rounded_is_kept_beside_the_ranges(tmp_path):
     assert list(tmp_path.glob("ranges.npz.layers.*"))
 
 
+def test_under_auto_what_was_rounded_is_kept_for_each_runtime(tmp_path):
+    made(tmp_path, thorough=60.0, ranges=str(tmp_path / "ranges.npz"), backend="auto")
+    assert list(tmp_path.glob("ranges.npz.onnxruntime.layers.*"))
+    assert not list(tmp_path.glob("ranges.npz.layers.*"))
+
+
 def test_samples_are_taken_from_all_over_the_stream():
     given = program()
     data = replace(open_samples(inputs(20), given.inputs), count=20)

@@ -106,6 +106,19 @@ def test_on_the_profiles_machine_everything_counts(judge) -> None:
     assert row(report, "memory_peak_mb").verdict is Verdict.PASSED
 
 
+@pytest.mark.parametrize(("present", "counts"), [(False, False), (True, True)])
+def test_an_accelerator_counts_where_it_is_present_only(
+    judge, outcome, monkeypatch, present, counts
+) -> None:
+    """What the processor computes in its place is no simulation of it: float layers differ."""
+    monkeypatch.setattr(type(outcome.request.backend), "holds", lambda _, arch: present)
+    target = outcome.request.target
+    target = replace(target, device=replace(target.device, arch="npu-1", isa=(), isa_without=()))
+    figures = judge(SERVER, target=target).variants[0]
+    assert figures.find("accuracy").counts is counts
+    assert figures.find("latency_p50_ms").counts is counts
+
+
 def test_elsewhere_times_prove_nothing_and_that_is_said(judge) -> None:
     report = judge(VNNI)
     assert not report.variants[0].find("latency_p50_ms").counts

@@ -104,3 +104,16 @@ def test_backends_as_json_agree_with_the_registry(capsys) -> None:
     for name, found in registry.backends().items():
         if not isinstance(found, Backend):
             assert document[name] == {"available": False, "because": found.what, "fix": found.fix}
+
+
+def test_a_further_runtime_is_shown_with_its_pins_legality_and_sources(capsys) -> None:
+    assert listing.targets(Talk(), "cpu-server") == 0
+    text, other = capsys.readouterr().out, targets.load("cpu-server").others["openvino"]
+    _, _, told = text.partition("  or openvino (--backend openvino, or auto for the better)\n")
+    assert other.runtime.versions in told
+    assert targets.load("cpu-server").sources["runtimes.openvino.versions"] in told
+    for precision, entry in other.legality.items():
+        [line] = [x for x in told.splitlines() if x.startswith(f"  {precision.value} ")]
+        assert entry.because in line
+    listing.targets(Talk(json=True), "cpu-server")
+    assert set(json.loads(capsys.readouterr().out)["others"]) == {"openvino"}

@@ -9,7 +9,7 @@ import pytest
 
 from mcompile.errors import BackendMissing, SamplesError, TargetError, UsageError
 from mcompile.options import Options
-from mcompile.request import as_target, name_of, resolve
+from mcompile.request import as_target, name_of, resolve, runtimes_of
 from mcompile.samples import Preprocess
 from mcompile.types import Precision
 
@@ -132,3 +132,41 @@ def test_nothing_is_added_to_a_plan(more) -> None:
     with pytest.raises(UsageError, match="a plan says everything") as refused:
         resolve("m", given(precision="int8", calibration="c.npz", plan="plan.json", **more))
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_runtime_that_is_named_brings_its_own_pins_and_legality() -> None:
+    found = resolve("m", given(backend="openvino", precision="bf16"))
+    assert (found.backend.name, found.target.backend) == ("openvino", "openvino")
+    assert found.precisions == (Precision.BF16, FLOAT)
+    assert found.target.runtime.versions == ">=2025.4"
+    assert resolve("m", given(precision="bf16")).precisions == (FLOAT,)
+
+
+def test_a_runtime_that_the_profile_does_not_name_is_refused() -> None:
+    with pytest.raises(TargetError) as caught:
+        resolve("m", given(backend="litert"))
+    assert str(caught.value).splitlines() == [
+        "cpu-server does not name the runtime litert",
+        "  in   --backend litert",
+        "  try  --backend onnxruntime, openvino or auto",
+    ]
+
+
+def test_a_profile_whose_further_runtime_is_none_is_refused(tmp_path) -> None:
+    legal = "\n".join(f'{p.value} = "native"' for p in Precision)
+    (tmp_path / "odd.toml").write_text(
+        f'extends = "cpu-server"\n[runtimes.openvin]\n[runtimes.openvin.legality]\n{legal}\n'
+    )
+    with pytest.raises(TargetError) as caught:
+        resolve("m", given(target=str(tmp_path / "odd.toml")))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "openvin is not a backend"
+    assert lines[1].endswith("[runtimes.openvin]")
+    assert "openvino" in lines[2]
+
+
+def test_the_runtimes_of_a_build_are_one_or_under_auto_all() -> None:
+    assert runtimes_of("m", given()) == ("onnxruntime",)
+    assert runtimes_of("m", given(backend="openvino")) == ("openvino",)
+    assert runtimes_of("m", given(backend="auto")) == ("onnxruntime", "openvino")
+    assert runtimes_of("m", given(target="jetson-nano", backend="auto")) == ("tensorrt",)

@@ -90,3 +90,11 @@ def test_the_devices_arithmetic_computed_elsewhere_is_simulated():
     assert (row.provenance, row.counts) == (Provenance.SIMULATED, True)
     (row,) = XEON.stamp([ROW], Device("x86_64"), arithmetic=True)
     assert row.provenance is Provenance.MEASURED
+
+
+def test_a_machine_with_the_accelerator_is_the_device():
+    device = Device("npu-3720")
+    machine = Machine("x86_64", frozenset({"avx2"}), "a laptop", 4)
+    assert not machine.matches(device)[0]
+    assert machine.bearing(device).matches(device)[0]
+    assert "a laptop" in machine.bearing(device).cpu

@@ -48,6 +48,20 @@ def test_what_a_concat_joins_has_one_scale():
     assert "j = Concat([a], [b])" in drawn(program, found, OPENVINO)
 
 
+def test_a_concat_that_leaves_the_graph_stays_float_though_a_layer_reads_its_integers():
+    text = """net (float[1,4,4,4] x) => (float[1,8,4,4] j, float[1,4,4,4] y) {
+      a = Conv(x, w)
+      b = Conv(x, v)
+      j = Concat <axis = 1> (a, b)
+      c = Conv(j, u)
+      y = Sigmoid(c)
+    }"""
+    program, found = planned(text, CONV | {"u": (4, 8, 1, 1)}, OPENVINO)
+    assert found.left_float == {"j": "its output leaves the graph"}
+    lines = drawn(program, found, OPENVINO)
+    assert {"j = Concat([a], [b])", "c = Conv([j], [u])", "-> j", "-> y"} <= {*lines}
+
+
 def test_a_residual_block_stays_on_integers():
     text = """net (float[1,4,4,4] x) => (float[1,4,4,4] y) {
       a = Conv(x, w)
