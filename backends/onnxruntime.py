@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,6 +40,20 @@ _READS = {
 }
 # The release that first multiplies by such weights: 8 bits came with 1.22, on Arm with 1.23.
 _NBITS = {Precision.INT8_WEIGHTS: "1.23", Precision.INT4_WEIGHTS: "1.20"}
+
+_TYPES = {"uint8": "int8", "int8": "int8", "float16": "fp16", "bfloat16": "bf16", "float": "fp32"}
+_CONVERSIONS = {"Cast", "DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLinear"}
+# They read floats and make integers of them before they multiply.
+_QUANTIZES = {"DynamicQuantizeLSTM", "DynamicQuantizeMatMul"}
+_X86 = {"x86_64", "AMD64"}
+# How the runtime says which node it means; of an op that nobody registered it names the op alone.
+_NAMES = (
+    r"[Nn]ode[ :]*\(?(?P<node>[^)\s]+)\)?,? Op[ :]*\(?(?P<op>\w+)",
+    r"[Nn]ode, \(\"(?P<node>[^\"]*)\", (?P<op>\w+)",
+    r"operator \((?P<op>\w+)\) in node \((?P<node>[^)]*)\)",
+    r"implementation for (?P<op>\w+)\(\d+\) node with name '(?P<node>[^']*)'",
+    r"(?P<op>\w+)\(-?\d+\) is not a registered",
+)
 
 
 class Onnxruntime(Backend):
@@ -75,7 +90,7 @@ class Onnxruntime(Backend):
         cap = target.runtime.max_ir_version or _IR_VERSION
         built.graph.ir_version = min(built.graph.ir_version or cap, cap)
         save(built, out / _FILE)
-        _session(out / _FILE, ort.SessionOptions(), LoweringError)
+        _session(out / _FILE, ort.SessionOptions(), LoweringError, built)
         return Artifact(
             backend=self.name,
             precision=target.precision,
@@ -159,33 +174,65 @@ class _Session(Executor):
 
 def _layers(events: Sequence[dict[str, Any]], runs: int) -> list[Layer]:
     """Mean time of each kernel over the last `runs` runs, in order of execution."""
-    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    times: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for event in events:
         name = event.get("name", "")
         if event.get("cat") == "Node" and name.endswith("_kernel_time"):
-            op = event["args"].get("op_name", "?")
-            times[name.removesuffix("_kernel_time"), op].append(event["dur"] / 1e3)
-    return [Layer(name, op, sum(t[-runs:]) / len(t[-runs:])) for (name, op), t in times.items()]
+            op, precision = event["args"].get("op_name", "?"), _computes_in(event["args"])
+            times[name.removesuffix("_kernel_time"), op, precision].append(event["dur"] / 1e3)
+    return [
+        Layer(name, op, sum(t[-runs:]) / len(t[-runs:]), precision=precision)
+        for (name, op, precision), t in times.items()
+    ]
 
 
-def _session(path: Path, options: ort.SessionOptions, kind: type[CompileError]) -> Any:
+def _computes_in(told: Mapping[str, Any]) -> str:
+    """What a kernel computes in, by its op and the types that it reads; empty where they hide it.
+
+    The weight of a MatMulNBits is not among them where it was packed for the kernel that it asks
+    for, which on x86 is always one of 8-bit sums (`matmul_nbits.cc`, `GetComputeType`).
+    """
+    op, types = (
+        told.get("op_name", ""),
+        [t for each in told.get("input_type_shape", ()) for t in each],
+    )
+    if not types or op in _CONVERSIONS:
+        return ""
+    if op == "MatMulNBits":
+        packed = "uint8" not in types
+        return "fp32" if not packed else "int8" if platform.machine() in _X86 else ""
+    return "int8" if op in _QUANTIZES else _TYPES.get(types[0], "")
+
+
+def _session(
+    path: Path, options: ort.SessionOptions, kind: type[CompileError], source: Program | None = None
+) -> Any:
+    """A session on the file; `source` is what it was written from, where that is at hand."""
     options.log_severity_level = 4
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen unrelated classes
         raise kind(
             "onnxruntime cannot load this model",
-            where=_node_in(error) or path.name,
+            where=_node_in(error, source) or path.name,
             fix="`mcompile explain LoweringError` lists the ways out",
         ) from error
 
 
-def _node_in(error: Exception) -> str:
-    """Node and op where onnxruntime names them, else its first line."""
+def _node_in(error: Exception, source: Program | None = None) -> str:
+    """Node and op where onnxruntime names either, and the first line of what it says."""
     message = _first_line(error)
-    found = re.search(r"[Nn]ode[ :]*\(?([^)\s]+)\)?,? Op[ :]*\(?(\w+)", message)
-    return f"node {found[1]} ({found[2]}): {message}" if found else message
+    found = next(filter(None, (re.search(pattern, message) for pattern in _NAMES)), None)
+    if found is None:
+        return message
+    op, name = found["op"], found.groupdict().get("node") or ""
+    nodes = [n for n in source.graph.graph if n.op_type == op] if source and not name else []
+    if nodes:
+        name = nodes[0].name or name_of(nodes[0].outputs[0])
+    return f"node {name} ({op}): {message}" if name else message
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
+    """What the error says, without the folder that the file was written in for the time being."""
+    line = (str(error).strip().splitlines() or ["no message"])[0]
+    return re.sub(r"Load model from .*? failed: ?", "", line)[:300]

@@ -10,7 +10,6 @@ numbered anew, so that the same model makes the same bytes.
 
 from __future__ import annotations
 
-import math
 import re
 import tempfile
 from collections import defaultdict
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import onnx_ir as ir
 import openvino as ov
 
+from mcompile import lowering
 from mcompile.backend import Backend, Executor
 from mcompile.errors import CompileError, ContractError, LoweringError
 from mcompile.files import hashed
-from mcompile.graph import array, clone, constant, integer, name_of, opset, save
+from mcompile.graph import clone, name_of, opset, save
 from mcompile.profile import Target
 from mcompile.record import Layer
 from mcompile.schemes.openvino import OPENVINO, OPENVINO_AVX2
@@ -64,6 +63,14 @@ class Openvino(Backend):
         device = target.device
         saturates = device.arch == "x86_64" and not _EXACT & set(device.isa)
         return OPENVINO_AVX2 if saturates else OPENVINO
+
+    def holds(self, arch: str) -> bool | None:
+        """Whether that NPU or GPU is present; of an NPU, its generation too where it tells it."""
+        device = _device(arch)
+        if device == "CPU":
+            return None
+        wanted = arch.partition("-")[2]
+        return _present(device) == device and (device != "NPU" or _generation() in ("", wanted))
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write `model.xml` and `model.bin` under `out`.
@@ -110,7 +117,9 @@ def _demand_sizes(program: Program) -> None:
 def _write(program: Program, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, built = Path(folder) / "model.onnx", clone(program)
-        _even_blocks(built)
+        lowering.even_blocks(built)
+        lowering.fold_biases(built)
+        lowering.guard_means(built)
         save(built, source)
         try:
             model = ov.Core().read_model(source)
@@ -125,25 +134,6 @@ def _write(program: Program, path: Path) -> None:
                 where=_node_in(error, program),
                 fix=_SIZES if ranks else _WAYS_OUT,
             ) from error
-
-
-def _even_blocks(program: Program) -> None:
-    """Cut blocks of weights until they divide the rows, which the converter insists on."""
-    graph = program.graph.graph
-    for node in graph:
-        block = integer(node, "block_size", 0)
-        weight = node.inputs[0] if block else None
-        rows = int(weight.shape.numpy()[0]) if weight is not None and weight.shape else 0
-        if rows and rows % block:
-            even = rows if rows < block else math.gcd(rows, block)
-            node.attributes["block_size"] = ir.AttrInt64("block_size", even)
-            for index, value in enumerate(node.inputs):
-                data = array(value) if index else None
-                if data is not None:
-                    cut = data.repeat(-(-block // even), axis=0)[: rows // even]
-                    node.replace_input_with(index, constant(graph, f"{name_of(value)}.even", cut))
-    for name in [n for n, v in graph.initializers.items() if not v.uses()]:
-        del graph.initializers[name]
 
 
 class _Compiled(Executor):
@@ -198,6 +188,14 @@ def _present(device: str) -> str:
     return device if device in found else "CPU"
 
 
+def _generation() -> str:
+    """The generation of the NPU that is present, such as "3720"; empty where it does not tell."""
+    try:
+        return str(ov.Core().get_property("NPU", "DEVICE_ARCHITECTURE"))
+    except RuntimeError:
+        return ""
+
+
 def _settings(precision: Precision, threads: int | None, device: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
     if device == "CPU":
@@ -227,8 +225,11 @@ def _node_in(error: Exception, program: Program) -> str:
     if found:
         return f"node {found[2]} ({found[1]}): {_reason(error)}"
     for node in program.graph.graph:
-        if re.search(rf"\b{re.escape(node.op_type)}-\d+", str(error)):
-            return f"node {node.name or name_of(node.outputs[0])} ({node.op_type})"
+        op, full = re.escape(node.op_type), re.escape(f"{node.domain}.{node.op_type}")
+        if re.search(rf"\b{op}-\d+|\b{full}\b", str(error)):
+            return (
+                f"node {node.name or name_of(node.outputs[0])} ({node.op_type}): {_reason(error)}"
+            )
     return _reason(error)
 
 
@@ -236,4 +237,4 @@ def _reason(error: Exception) -> str:
     """The line of the message that says something, not those that name OpenVINO's own sources."""
     lines = [line.strip() for line in str(error).splitlines()]
     told = [n for n in lines if n and not re.search(r"\.[ch]pp:\d+|^Exception from", n)]
-    return (told or lines or ["no message"])[-1][:300]
+    return (told or lines or ["no message"])[-1].removeprefix("-- ")[:300]

@@ -49,6 +49,9 @@ PIPELINE |= {
     "card",
     "journal",
     "choice",
+    "contest",
+    "runtimes",
+    "shared",
     "datasets",
 }
 CLI = {"cli", "commands", "listing", "explain", "talk", "telling"}

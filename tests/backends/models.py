@@ -101,6 +101,16 @@ MODELS: dict[str, tuple[str, str, dict[str, tuple[int, ...]], dict[str, np.ndarr
         },
         {},
     ),
+    "padded_means": (
+        "(float[1,8,9,9] x) => (float[1,5] y)",
+        f"""a = Conv (x, w1, b1)
+      m = AveragePool <kernel_shape = [3,3], pads = [1,1,1,1], count_include_pad = 1> (a)
+      c = Conv (m, w2)
+      z = Relu(c)
+      {HEAD}""",
+        {"w1": (8, 8, 1, 1), "b1": (8,), "w2": (8, 8, 1, 1), "wh": (5, 8), "bh": (5,)},
+        {},
+    ),
     "concat_of_scales": (
         "(float[1,4,8,8] x) => (float[1,5] y)",
         f"""a = Conv (x, w1)

@@ -183,14 +183,21 @@ def test_a_wrong_file_is_refused(backend, precision, harm, tmp_path):
             backend.open(artifact, tmp_path, 1)
 
 
-def test_an_op_that_nothing_holds_names_itself_and_ways_out(backend, precision, tmp_path):
+@pytest.mark.parametrize(("label", "node"), [("[it] ", "it"), ("", "y")])
+def test_an_op_that_nothing_holds_names_its_node_and_ways_out(
+    backend, precision, label, node, tmp_path
+):
     program = parse(
-        """<ir_version: 9, opset_import: ["": 17, "nobody.knows": 1]>
-        odd (float[1,4] x) => (float[1,4] y) { y = nobody.knows.Frobnicate (x) }"""
+        f"""<ir_version: 9, opset_import: ["": 17, "nobody.knows": 1]>
+        odd (float[1,4] x) => (float[1,4] y) {{
+          a = Relu(x)
+          {label}y = nobody.knows.Frobnicate (a)
+        }}"""
     )
     with pytest.raises(LoweringError) as caught:
         backend.lower(program, target(backend, precision), tmp_path)
-    assert "Frobnicate" in caught.value.where
+    assert caught.value.where.startswith(f"node {node} (Frobnicate)")
+    assert str(tmp_path) not in caught.value.where
     assert caught.value.fix
 
 

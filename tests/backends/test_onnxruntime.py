@@ -5,11 +5,12 @@ import onnx_ir as ir
 import pytest
 
 from mcompile import graph
+from mcompile.backends import onnxruntime
 from mcompile.backends.onnxruntime import Onnxruntime
 from mcompile.graph import load
 from mcompile.oracle import Oracle
 from mcompile.profile import Device, Runtime, Target
-from mcompile.quantize import half, insert, observe, plan
+from mcompile.quantize import dynamic, half, insert, observe, plan
 from mcompile.quantize.weight_only import weight_only
 from mcompile.types import Precision
 
@@ -58,6 +59,53 @@ def test_integer_convolutions_really_run_on_integers(tmp_path):
         ops = [layer.op for layer in executor.layers(next(iter(noise(program))).feeds, 1)]
     assert ops.count("QLinearConv") == 3
     assert "Conv" not in ops
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "op", "computes_in"),
+    [
+        ("residual", Precision.INT8, "QLinearConv", "int8"),
+        ("residual", Precision.INT8, "QGemm", "int8"),
+        ("residual", Precision.INT8, "QuantizeLinear", ""),
+        ("residual", Precision.INT8, "GlobalAveragePool", "fp32"),
+        ("attention", Precision.INT8, "MatMulIntegerToFloat", "int8"),
+        ("attention", Precision.INT8, "MatMul", "fp32"),
+        ("attention", Precision.INT8_DYNAMIC, "DynamicQuantizeMatMul", "int8"),
+        ("attention", Precision.FP32, "MatMul", "fp32"),
+    ],
+)
+def test_layers_tell_what_they_compute_in(model, precision, op, computes_in, tmp_path):
+    program = build(model)
+    there = target(precision, arch="x86_64", isa=("avx2", "avx512_vnni"))
+    scheme = RUNTIME.scheme_on(there)
+    if precision is Precision.INT8:
+        lowered = insert(program, plan(program, observe(program, noise(program)), scheme), scheme)
+    else:
+        lowered = dynamic(program, scheme)[0] if precision is Precision.INT8_DYNAMIC else program
+    artifact = RUNTIME.lower(lowered, there, tmp_path)
+    with RUNTIME.open(artifact, tmp_path, 1) as executor:
+        layers = executor.layers(next(iter(noise(program))).feeds, 1)
+    assert {layer.precision for layer in layers if layer.op == op} == {computes_in}
+
+
+def told(op, *types):
+    return {"op_name": op, "input_type_shape": [{t: [1]} for t in types]}
+
+
+@pytest.mark.parametrize(
+    ("event", "machine", "computes_in"),
+    [
+        (told("MatMulNBits", "float", "float"), "x86_64", "int8"),
+        (told("MatMulNBits", "float", "float"), "aarch64", ""),
+        (told("MatMulNBits", "float", "uint8", "float"), "x86_64", "fp32"),
+        (told("Conv", "float16", "float16"), "aarch64", "fp16"),
+        (told("Gather", "int64"), "x86_64", ""),
+        ({"op_name": "Conv"}, "x86_64", ""),
+    ],
+)
+def test_what_the_profile_does_not_show_is_not_guessed_at(event, machine, computes_in, monkeypatch):
+    monkeypatch.setattr(onnxruntime.platform, "machine", lambda: machine)
+    assert onnxruntime._computes_in(event) == computes_in
 
 
 def test_an_open_oracle_is_not_disturbed_by_lowering(tmp_path):
