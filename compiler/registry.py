@@ -53,6 +53,7 @@ def backend(name: str, *folders: Path) -> Backend:
     except ImportError as error:
         raise BackendMissing(
             f"the runtime of the {name} backend is not installed here ({error})",
+            where=f"backend {name}",
             fix=f"pip install 'mcompile[{name}]'",
         ) from error
     found: Backend = _only_class(module, Backend)()
@@ -84,7 +85,9 @@ def _backend_module(name: str, folders: Iterable[Path]) -> ModuleType:
         return importlib.import_module(point.module)
     if name in PLANNED:
         raise BackendMissing(
-            f"this version has no {name} backend", fix="`mcompile backends` lists those it has"
+            f"this version has no {name} backend",
+            where=f"backend {name}",
+            fix="`mcompile backends` lists those it has",
         )
     known(name)
     raise Broken(f"the backend {name} has no module")

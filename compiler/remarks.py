@@ -35,7 +35,10 @@ def headlines(
         lines.append(why or f"auto chose {chosen.value}")
     floats = found.get(Precision.FP32, ())
     mine, theirs = (value(f, "latency_p50_ms") for f in (found[chosen], floats))
-    if chosen is not Precision.FP32 and mine > theirs:
+    device = outcome.request.target.device
+    # The processor's times say nothing of an accelerator that is not here.
+    elsewhere = outcome.request.backend.holds(device.arch) is False
+    if chosen is not Precision.FP32 and mine > theirs and not elsewhere:
         # Within a few percent nobody can tell; it is still not what INT8 was asked for.
         word = "slower than" if mine > _NOISE * theirs else "no faster than"
         advice = "" if outcome.request.choose else "; --precision auto hands over the better"

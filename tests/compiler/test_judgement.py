@@ -111,7 +111,7 @@ def test_an_accelerator_counts_where_it_is_present_only(
     judge, outcome, monkeypatch, present, counts
 ) -> None:
     """What the processor computes in its place is no simulation of it: float layers differ."""
-    monkeypatch.setattr(type(outcome.request.backend), "holds", lambda _, arch: present)
+    monkeypatch.setattr(type(outcome.request.backend), "holds", lambda *_: present)
     target = outcome.request.target
     target = replace(target, device=replace(target.device, arch="npu-1", isa=(), isa_without=()))
     figures = judge(SERVER, target=target).variants[0]

@@ -131,3 +131,12 @@ def test_without_its_sdk_a_runtime_is_left_out_with_the_command(data, monkeypatc
     assert report.headlines[1] == (
         "openvino was left out: openvino is not here; pip install 'mcompile[openvino]'"
     )
+
+
+def test_bfloat16_is_judged_though_the_reference_cannot_run_it(tmp_path) -> None:
+    from .conftest import write_data
+
+    write_data(tmp_path)
+    assert cli.run(words(tmp_path, "openvino", "narrow", "bf16")) == 0
+    report = json.loads((tmp_path / "narrow/net-cpu-server-bf16/report.json").read_text())
+    assert (report["built"], report["backend"]) == ("bf16", "openvino")

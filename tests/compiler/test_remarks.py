@@ -41,11 +41,16 @@ def test_a_prediction_is_no_measured_value() -> None:
     assert value(rows, "x") == 3.0
 
 
-def told(mine: float, floats: float, *, choose: bool = False, why: str = "") -> tuple[str, ...]:
+def told(mine, floats, *, choose=False, why="", present=None) -> tuple[str, ...]:
     """The first lines of an INT8 build of a model that was float, with these median latencies."""
     plan = SimpleNamespace(tensors={"w": None})
     outcome = SimpleNamespace(
-        request=SimpleNamespace(because="", choose=choose),
+        request=SimpleNamespace(
+            because="",
+            choose=choose,
+            target=load("cpu-server"),
+            backend=SimpleNamespace(holds=lambda _: present),
+        ),
         forms={Precision.INT8: SimpleNamespace(plan=plan)},
         captured=program(),
     )
@@ -61,6 +66,11 @@ def test_integers_slower_than_float_are_said_with_what_to_do(p50, word) -> None:
     [line] = told(p50, 2.0)
     assert line.startswith(f"int8 is {word} fp32 here: ")
     assert line.endswith("; --precision auto hands over the better")
+
+
+def test_times_of_the_processor_are_no_word_on_an_accelerator_that_is_not_here() -> None:
+    assert told(3.0, 2.0, present=False) == ()
+    assert len(told(3.0, 2.0, present=True)) == 1
 
 
 def test_integers_that_are_faster_need_no_word() -> None:
