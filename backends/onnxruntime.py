@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import onnx_ir as ir
 import onnxruntime as ort
+from packaging.specifiers import SpecifierSet
 
 from mcompile import nbits
 from mcompile.backend import Backend, Executor
@@ -130,7 +131,8 @@ def _contract(target: Target, opset_used: int) -> Contract:
     oldest = known[0] if known else ".".join(ort.__version__.split(".")[:2])
     device = target.device
     kernels = f">={_NBITS[target.precision]}" if target.precision in _NBITS else ""
-    versions = ",".join(filter(None, (target.runtime.versions, f">={oldest}", kernels)))
+    asked = ",".join(filter(None, (target.runtime.versions, f">={oldest}", kernels)))
+    versions = str(SpecifierSet(asked))  # each bound once
     return Contract("onnxruntime", versions, device.arch, device.isa, opset_used)
 
 

@@ -7,11 +7,12 @@ writes what its runtime runs and opens it again; it does not calibrate, time, co
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
+from mcompile.coverage import Coverage
 from mcompile.profile import Target
 from mcompile.record import Layer
 from mcompile.types import Artifact, Feeds, Precision, Program, Scheme
@@ -74,3 +75,20 @@ class Backend(ABC):
     @abstractmethod
     def open(self, artifact: Artifact, folder: Path, threads: int | None = None) -> Executor:
         """The artifact in `folder`, ready to run. Raises `ContractError` where it cannot load."""
+
+    def coverage(self, artifact: Artifact, folder: Path) -> Sequence[Coverage]:
+        """What the accelerators that the runtime can hand over to take of the artifact.
+
+        Empty where the runtime has none, or one that takes a whole model or nothing.
+        """
+        return ()
+
+    def kit(
+        self, artifact: Artifact, cases: Sequence[tuple[Feeds, Feeds]], threads: int | None = None
+    ) -> Mapping[str, bytes]:
+        """Files that measure the artifact on its device, by their path in its folder.
+
+        `cases` are golden inputs and outputs. A file that ends in `.sh` is to be run; it writes
+        what `mcompile check --measured` reads. None where the device is measured from Python.
+        """
+        return {}

@@ -93,6 +93,7 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     "trust_code": flag("--trust-code", help="Run code that the model brings along."),
     "seed": click.option("--seed", type=int, default=0),
     "threads": click.option("--threads", type=POSITIVE, help="Threads of the runtime."),
+    "measured": click.option("--measured", metavar="FILE", help="Figures taken on the device."),
     "batch": click.option("--batch", type=POSITIVE, help="Batch at which throughput is taken."),
     "runs": click.option("--runs", type=POSITIVE, help="Timed runs of each form, at most."),
     "seconds": click.option(
@@ -169,10 +170,10 @@ def optimize(json: bool, verbose: bool, quiet: bool, model: str, out: str, **giv
 
 
 @app.command()
-@options("folder", "threads")
-def check(json: bool, verbose: bool, quiet: bool, folder: str, threads: int | None) -> int:
+@options("folder", "threads", "measured")
+def check(json: bool, verbose: bool, quiet: bool, folder: str, **given: Any) -> int:
     """An artifact again: hashes, contract with this machine, golden outputs, budgets."""
-    return _later("commands", "check")(Talk(json, verbose, quiet), folder, threads)
+    return _later("commands", "check")(Talk(json, verbose, quiet), folder, **given)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from mcompile.errors import ContractError, UsageError
 from mcompile.frontend import CaptureOptions, capture, parse_input
 from mcompile.inspection import card
 from mcompile.inspection import inspect as look_into
+from mcompile.measured import judge
 from mcompile.options import Options, absent, of
 from mcompile.record import Log, Report
 from mcompile.report import console, document, figures, front
@@ -105,18 +106,25 @@ def inspect(talk: Talk, model: str, given: Mapping[str, Any], write_card: bool) 
     return 0
 
 
-def check(talk: Talk, folder: str, threads: int | None) -> int:
-    """Print whether the artifact still holds, and return 1 when a budget or golden output fails."""
+def check(talk: Talk, folder: str, threads: int | None = None, measured: str | None = None) -> int:
+    """Print whether the artifact still holds, and return 1 when a budget or golden output fails.
+
+    It runs here, or is judged by the figures of the file `measured`, which its device took.
+    """
     recorded = _report(Path(folder)).checks
     always = {row.metric for row in ALWAYS}
     with talk.progress() as watch:
         watch("checking the artifact")
-        found = check_folder(Path(folder), recorded, threads)
+        if measured:
+            found = judge(Path(folder), recorded, Path(measured))
+        else:
+            found = check_folder(Path(folder), recorded, threads)
     if talk.json:
         talk.document(found)
         return _EXIT[found.verdict]
     if not talk.quiet:
-        talk.say("files          whole, hashes as recorded", "contract       this machine fits")
+        fits = f"judged by {measured}" if measured else "this machine fits"
+        talk.say("files          whole, hashes as recorded", f"contract       {fits}")
     for row in () if talk.quiet else found.checks:
         if talk.verbose or row.name not in always:
             value = figures.found(row.measured) if row.measured else "not measured"

@@ -41,6 +41,12 @@ class _Entry:
     def took(self, latency: str) -> float:
         return self.candidate.figure(latency, inf)
 
+    @property
+    def elsewhere(self) -> Sequence[str]:
+        """That it was timed on another machine than the profile's, where it was."""
+        timed = self.report.variants[0].find(_MEDIAN) if self.report.variants else None
+        return () if timed is None or timed.counts else ("measured elsewhere",)
+
     def words(self, latency: str) -> str:
         """The runtime with its figures, and the limits that it misses."""
         near = self.candidate.figure("sqnr_db", nan)
@@ -49,7 +55,7 @@ class _Entry:
         )
         times = (f"{self.took(n):.3g} ms {_short(n)}" for n in dict.fromkeys((latency, _MEDIAN)))
         wrong = ", ".join(faults(self.candidate, self.missed))
-        facts = ", ".join((self.report.built.value, *times, held))
+        facts = ", ".join((self.report.built.value, *times, held, *self.elsewhere))
         return f"{self.report.backend} ({facts}{f'; misses {wrong}' if wrong else ''})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import version
 from itertools import islice
@@ -13,6 +13,7 @@ from pathlib import Path
 from mcompile import artifact as manifest
 from mcompile.errors import UsageError
 from mcompile.frontend import digest
+from mcompile.guide import Guide
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
 from mcompile.quantize import planfile
@@ -45,6 +46,8 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
     shutil.rmtree(folder / FORMS)
     manifest.write_golden(folder, cases, tolerance)
     request = outcome.request
+    guide = guide_of(request)
+    _put_kit(request.backend.kit(form.artifact, cases, request.threads), folder)
     manifest.write(
         manifest.Manifest(
             model=report.model,
@@ -60,11 +63,26 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
             tolerance=tolerance,
             golden=manifest.hashed(folder, [manifest.GOLDEN])[0],
             tools={**form.artifact.tools, "mcompile": version("mcompile")},
-            preprocess=_preprocess(request),
-            labels=_labels(request.options.labels),
+            preprocess=guide.preprocess,
+            labels=guide.labels,
         ),
         folder,
     )
+
+
+def guide_of(request: Request) -> Guide:
+    """What the user of the model must know, as the request says it."""
+    return Guide(_preprocess(request), _labels(request.options.labels))
+
+
+def _put_kit(files: Mapping[str, bytes], folder: Path) -> None:
+    """What measures the artifact on its device, beside it."""
+    for name, data in files.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        if place.suffix == ".sh":
+            place.chmod(0o755)
 
 
 def _golden(outcome: Outcome, form: Form, folder: Path) -> tuple[list[tuple[Feeds, Feeds]], float]:

@@ -61,6 +61,7 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         tried=form.tried,
         alone=ledger.alone(form, known.work),
         layers=layers,
+        coverage=tuple(request.backend.coverage(form.artifact, form.folder)),
         graph_before=rows(outcome.captured),
         graph_after=rows(form.program),
         card=request.card,

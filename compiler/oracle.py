@@ -86,7 +86,7 @@ class Oracle:
 
     def run(self, feeds: Feeds) -> dict[str, Array]:
         """Outputs (and what `also` named) by name."""
-        given = {name: ort.OrtValue.ortvalue_from_numpy(a) for name, a in feeds.items()}
+        given = {name: ort.OrtValue.ortvalue_from_numpy(np.asarray(a)) for name, a in feeds.items()}
         found = self._session.run_with_ort_values(self._names, given | self._weights)
         return {n: v.numpy() for n, v in zip(self._names, found, strict=True)}
 

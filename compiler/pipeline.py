@@ -22,7 +22,8 @@ from mcompile.datasets import Data, diagnosed, metric_of, open_data
 from mcompile.errors import LoweringError
 from mcompile.forms import Made, forms_of, noise
 from mcompile.frontend import capture
-from mcompile.handover import FORMS, hand_over
+from mcompile.guide import put
+from mcompile.handover import FORMS, guide_of, hand_over
 from mcompile.journal import Journal, Watcher
 from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric
@@ -169,6 +170,7 @@ def _lower(
         for precision, each in wanted.items():
             place = folder / FORMS / name / precision.value
             place.mkdir(parents=True)
+            put(each.program, guide_of(request))
             artifact = request.backend.lower(each.program, as_target(request, precision), place)
             forms[precision] = Form(
                 precision, each.program, each.plan, artifact, place,

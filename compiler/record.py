@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mcompile.coverage import Coverage
 from mcompile.types import Artifact, Check, Measured, Precision, Verdict
 
 
@@ -221,6 +222,7 @@ class Report:
     tried: tuple[TriedRow, ...] = ()
     alone: tuple[AloneRow, ...] = ()
     layers: tuple[Layer, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
     graph_before: tuple[GraphRow, ...] = ()
     graph_after: tuple[GraphRow, ...] = ()
     card: Mapping[str, str] = field(default_factory=dict)

@@ -106,6 +106,11 @@ def here(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
     return Machine(arch, frozenset(map(_flag, flags)), name, cores, _compute_capability())
 
 
+def stated(arch: str, isa: Iterable[str], name: str) -> Machine:
+    """Another machine, as it told of itself, in whatever spelling."""
+    return Machine(_arch(arch), frozenset(map(_flag, isa)), name, 0)
+
+
 def _facts(text: str) -> list[tuple[str, str]]:
     lines = (line.partition(":") for line in text.splitlines() if ":" in line)
     return [(key.strip().lower(), value.strip()) for key, _, value in lines]

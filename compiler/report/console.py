@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mcompile.record import Report
-from mcompile.report import figures, front, integers, products, rivals, tables
+from mcompile.report import delegates, figures, front, integers, products, rivals, tables
 from mcompile.report.columns import Cell, align
 from mcompile.types import Measured
 
@@ -26,6 +26,7 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
     _block(console, align(_variants(report, verbose)))
     if verbose:
         _block(console, align(_comparison(report)))
+    _block(console, align(_headed(*_delegates(report, verbose))))
     _block(console, _checks(report, verbose))
     if verbose:
         _block(console, align(_headed(integers.LAYER_HEAD, _layers(report))))
@@ -169,6 +170,12 @@ def _reasons(report: Report) -> list[list[Cell]]:
     undone = ((f"undone {u.rule}", u.node, tables.undoing(u)) for u in report.rules.undone)
     kept = (("left float", name, why) for name, why in report.left_float.items())
     return [[(figures.line(c), "") for c in row] for row in (*skipped, *undone, *kept)]
+
+
+def _delegates(report: Report, verbose: bool) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Without `verbose` only how much is taken, not what is left and who says so."""
+    shown = len(delegates.HEAD) if verbose else delegates.HEAD.index("MACs") + 1
+    return delegates.HEAD[:shown], [row[:shown] for row in delegates.rows(report)]
 
 
 def _layers(report: Report) -> list[tuple[str, ...]]:

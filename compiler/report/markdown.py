@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mcompile.record import Report
-from mcompile.report import figures, integers, products, rivals, tables
+from mcompile.report import delegates, figures, integers, products, rivals, tables
 
 _MARKS = {"passed": "✅", "failed": "❌", "missed": "⚠️", "unproven": "❔"}
 _WORDS = {"missed": "missed (soft)"}
@@ -29,6 +29,7 @@ def render(report: Report) -> str:
         _rules(report),
         _layers(report),
         _tried(report),
+        _fold("delegates", _table(delegates.HEAD, delegates.rows(report))),
         _left_float(report),
     )
     return "\n\n".join(p for p in parts if p) + "\n"
@@ -73,8 +74,9 @@ def _checks(report: Report) -> str:
 
 def _variants(report: Report) -> str:
     shown = [s for s in tables.sides(report) if not s.detail]
-    body = ((s.label, *s.cells, s.change) for s in shown)
-    return _table(("", *tables.titles(report), "change"), body) if shown else ""
+    body = ((s.label, *s.cells, s.change, s.sources[-1] or s.sources[0]) for s in shown)
+    head = ("", *tables.titles(report), "change", "provenance")
+    return _table(head, body) if shown else ""
 
 
 def _comparison(report: Report) -> str:

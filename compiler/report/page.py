@@ -10,7 +10,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mcompile.record import Layer, Report
-from mcompile.report import curves, figures, front, integers, plots, products, rivals, tables
+from mcompile.report import (
+    curves,
+    delegates,
+    figures,
+    front,
+    integers,
+    plots,
+    products,
+    rivals,
+    tables,
+)
 
 SHOWN_LAYERS = 40
 _SEPARATOR = re.compile(r"(?<=[/_.])")
@@ -43,6 +53,8 @@ def render(report: Report) -> str:
             tiles=tiles(report),
             runtimes_head=rivals.head(report),
             runtimes=rivals.rows(report),
+            delegates_head=delegates.HEAD,
+            delegates=delegates.rows(report),
             plot=Markup(plots.latency(report)),
             drawn=plots.drawn(report),
             slower=plots.beyond(plots.drawn(report)) if plots.drawn(report) else (0.0, 0),

@@ -101,3 +101,8 @@ def test_a_function_of_the_model_can_be_run():
         ' <domain: "mine", opset_import: ["" : 17]> twice (a) => (b) { b = Add(a, a) }'
     )
     assert unknown_ops(program) == []
+
+
+def test_a_number_without_axes_may_be_numpys_own_scalar():
+    text = '<ir_version: 9, opset_import: ["": 17]> n (float x) => (float y) { y = Neg(x) }'
+    assert Oracle(graph.parse(text)).run({"x": np.float32(2)})["y"] == -2

@@ -40,7 +40,7 @@ def test_the_verdict_comes_first_and_the_tables_follow(sample: Report) -> None:
     assert text.startswith("### ❌ failed: efficientnet-lite0 → cpu-server int8 (onnxruntime)\n")
     rows = Page(text).rows
     assert ["size", "12.0 MB", "4.92 MB", "✅ passed", "measured"] in rows
-    assert ["accuracy", "90.0 %", "85.0 %", "-5.00 pp"] in rows
+    assert ["accuracy", "90.0 %", "85.0 %", "-5.00 pp", "measured"] in rows
     assert sample.headlines[0] in text
 
 
