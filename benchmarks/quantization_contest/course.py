@@ -29,6 +29,12 @@ class Effort:
     emulated: int
     """Evaluation samples that are run under emulation; 0 for none."""
     again: bool
+    loading: float = 0.0
+    """Seconds of timing how OpenVINO compiles each file; 0 for none."""
+
+    def spent(self, kind: str) -> float:
+        """Seconds of timing each file's runs, or how it is loaded."""
+        return self.loading if kind == "load" else self.seconds
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,16 @@ class Course:
     entrants: list[Entrant]
     versions: dict[str, str]
 
+    def lay(self, laid: Laid) -> bool:
+        """Whether the network's files are there, made now where they were not."""
+        if Path(laid.files["evaluation"]).exists():
+            return True
+        told = self.shop.ask("lay", "lay", {"name": laid.name, "folder": str(laid.place.parent)})
+        if "error" in told:
+            print(f"{laid.name}: {told['error']}", flush=True)
+            self.results.add(kind="absent", model=laid.name, why=told["error"])
+        return "error" not in told
+
     def visit(self, laid: Laid) -> None:
         """Make, judge and time everything for one model."""
         print(laid.name, flush=True)
@@ -78,7 +94,9 @@ class Course:
                     self._score(laid, runtime, name, path)
         for runtime in runtimes if self.effort.seconds else ():
             if runtime != "haswell":
-                self._pace(laid, runtime, paths)
+                self._time(laid, "pace", runtime, paths)
+        if self.effort.loading and "openvino" in runtimes:
+            self._time(laid, "load", "openvino", paths)
 
     def _known(self, key: str, kind: str, model: str, variant: str = "") -> Row:
         row = self.results.get(kind, model, variant)
@@ -126,19 +144,21 @@ class Course:
             kind=runtime, model=laid.name, variant=name, key=key, digest=_digest(path), **told
         )
 
-    def _pace(self, laid: Laid, runtime: str, paths: dict[str, Path]) -> None:
+    def _time(self, laid: Laid, kind: str, runtime: str, paths: dict[str, Path]) -> None:
         able = {n: p for n, p in paths.items()
                 if "noise" in self.results.get(runtime, laid.name, n)}  # fmt: skip
         key = f"{self.versions[runtime]} " + "".join(_digest(p)[:4] for p in able.values())
-        if "ms" in self._known(key, f"{runtime} pace", laid.name):
+        if "ms" in self._known(key, f"{runtime} {kind}", laid.name):
             return  # a busy core is tried again
-        job = laid.files | {"runtime": runtime, "seconds": self.effort.seconds,
+        job = laid.files | {"runtime": runtime, "seconds": self.effort.spent(kind),
                             "paths": {n: str(p) for n, p in able.items()}}  # fmt: skip
         digests = {n: _digest(p) for n, p in able.items()}
-        told = self.shop.ask(runtime, f"pace/{PACKAGES[runtime]}", job)
+        told = self.shop.ask(runtime, f"{kind}/{PACKAGES[runtime]}", job)
         said = told.get("error") or f"{len(told['ms'])} files"
-        print(f"  timed in {runtime}: {said[:120]}", flush=True)
-        self.results.add(kind=f"{runtime} pace", model=laid.name, key=key, digests=digests, **told)
+        print(f"  {kind} in {runtime}: {said[:120]}", flush=True)
+        self.results.add(
+            kind=f"{runtime} {kind}", model=laid.name, key=key, digests=digests, **told
+        )
 
 
 def _digest(path: Path) -> str:

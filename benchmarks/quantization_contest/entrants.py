@@ -12,6 +12,7 @@ UNTRAINED = ("resnet50_sized",)
 """Networks of random weights: their speed counts, not their noise."""
 OURS = {"vnni": "mcompile vnni", "avx2": "mcompile avx2"}
 """By instruction set, what ours is called when it is built for it."""
+_TARGETS = {"vnni": "cpu-server-vnni", "avx2": "cpu-server"}
 DEFAULT = "ort u8s8 minmax"
 """What the cost of ours is held against."""
 
@@ -31,10 +32,34 @@ def entrants() -> list[Entrant]:
     return [*_ours(), *_onnxruntime(), *_nncf()]
 
 
+def on_openvino(isa: str) -> list[Entrant]:
+    """Ours for OpenVINO on such a processor, and NNCF's own IR by its default and other settings.
+
+    Where pairs of products do not saturate, NNCF's guard against it only costs: it is off there.
+    """
+    guard = {"overflow": "DISABLE"} if isa == "vnni" else {}
+    settings: dict[str, dict[str, str]] = {
+        "default": {},
+        "mixed": {"preset": "MIXED"},
+        "exact bias": {"bias": "EXACT"},
+        "mixed exact bias": {"preset": "MIXED", "bias": "EXACT"},
+        "transformer": {"type": "TRANSFORMER"},
+        "transformer exact bias": {"type": "TRANSFORMER", "bias": "EXACT"},
+    }
+    if guard:
+        settings["mixed overflow off"] = {"preset": "MIXED"} | guard
+        settings["mixed overflow off exact bias"] = {"preset": "MIXED", "bias": "EXACT"} | guard
+    ours = {"target": _TARGETS[isa], "backend": "openvino"}
+    return [
+        Entrant(OURS[isa], "ours", ours, "model.xml"),
+        *(Entrant(f"nncf ir {n}", "nncf_ptq", o | {"form": "ir"}, "model.xml")
+          for n, o in settings.items()),
+    ]  # fmt: skip
+
+
 def _ours() -> Iterator[Entrant]:
-    targets = {"vnni": "cpu-server-vnni", "avx2": "cpu-server"}
     for isa, name in OURS.items():
-        yield Entrant(name, "ours", {"target": targets[isa]})
+        yield Entrant(name, "ours", {"target": _TARGETS[isa]})
 
 
 def _onnxruntime() -> Iterator[Entrant]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from quantization_contest.shop import Shop
 
 _QEMU = ["qemu-x86_64", "-cpu", "Haswell"]
+VNNI = {"avx512_vnni", "avx_vnni"}
+"""Flags of processors whose sums of products do not saturate."""
 _PACKAGES = {"packages": ["onnxruntime", "nncf", "openvino"]}
 
 

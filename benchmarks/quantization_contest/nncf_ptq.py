@@ -27,6 +27,8 @@ def _settings(job: dict[str, Any], count: int) -> dict[str, Any]:
         settings["preset"] = nncf.QuantizationPreset[job["preset"]]
     if "type" in job:
         settings["model_type"] = nncf.ModelType[job["type"]]
+    if "bias" in job:
+        settings["fast_bias_correction"] = job["bias"] == "FAST"
     if "overflow" in job:
         fix = OverflowFix[job["overflow"]]
         settings["advanced_parameters"] = AdvancedQuantizationParameters(overflow_fix=fix)

@@ -20,10 +20,10 @@ def make(job: dict[str, Any]) -> Told:
     out = Path(job["out"])
     with tempfile.TemporaryDirectory() as folder:
         report = mcompile.build(
-            job["model"], target=job["target"], precision="int8", calibration=job["calibration"],
-            threads=1, runs=3, seconds=0.1, out=folder,
+            job["model"], target=job["target"], backend=job.get("backend", ""), precision="int8",
+            calibration=job["calibration"], threads=1, runs=3, seconds=0.1, out=folder,
         )  # fmt: skip
-        for path in Path(folder).glob("*/model.onnx*"):
+        for path in Path(folder).glob("*/model.*"):
             (out.parent / path.name).write_bytes(path.read_bytes())
     return {"recipe": _recipe(report), "says": list(report.headlines), "built": report.built}
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gc
 import statistics
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zoo.timing import Times, interleaved
+from zoo.timing import Run, Times, interleaved
 
 from quantization_contest.data import table
 from quantization_contest.runtimes import RUNTIMES
@@ -34,18 +35,35 @@ def pace(job: dict[str, Any]) -> dict[str, Any]:
         except Exception as error:  # the runtime's own classes
             runs.pop(name, None)
             refused[name] = str(error)[:200]
+    return {"refused": refused} | medians(runs, job["seconds"], _LEAST)
+
+
+def medians(runs: dict[str, Run], seconds: float, least: int) -> dict[str, Any]:
+    """Median milliseconds by name, of how many runs; none where too many were disturbed.
+
+    `cpu_ms` are those of the CPU, over all runs, whoever had the core meanwhile.
+    """
     gc.disable()
-    taken = interleaved(runs, job["seconds"])
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    taken = interleaved({n: partial(_counted, r, spent[n]) for n, r in runs.items()}, seconds)
     kept, lost = (sum(len(x) for x in part) for part in _parts(taken))
-    busy = lost > _LOST * (kept + lost) or any(len(t.kept) < _LEAST for t in taken.values())
+    few = min((len(t.kept) for t in taken.values()), default=0) < least
     told = {
         "runs": {n: len(t.kept) for n, t in taken.items()},
         "disturbed": lost / max(1, kept + lost),
-        "refused": refused,
+        "cpu_ms": {n: 1e3 * statistics.median(s) for n, s in spent.items() if s},
     }
-    if busy:
+    if lost > _LOST * (kept + lost):
         return told | {"error": f"the core was busy: {lost} of {kept + lost} runs were disturbed"}
+    if few:
+        return told | {"error": f"fewer than {least} undisturbed runs of a file"}
     return told | {"ms": {n: 1e3 * statistics.median(t.kept) for n, t in taken.items()}}
+
+
+def _counted(run: Run, spent: list[float]) -> None:
+    began = time.process_time()
+    run()
+    spent.append(time.process_time() - began)
 
 
 def _parts(taken: dict[str, Times]) -> tuple[list[list[float]], list[list[float]]]:

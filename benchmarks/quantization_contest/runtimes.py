@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from quantization_contest.data import Arrays
 
 Run = Callable[[Arrays], list[np.ndarray]]
+SETTINGS = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}  # fmt: skip
+"""What OpenVINO is asked for."""
 
 
 def in_onnxruntime(path: Path, _: Arrays, optimized: bool = True) -> Run:
@@ -25,20 +29,24 @@ def in_onnxruntime(path: Path, _: Arrays, optimized: bool = True) -> Run:
     return lambda feeds: session.run(None, feeds)
 
 
-def in_openvino(path: Path, example: Arrays) -> Run:
-    """With the shapes of the example fixed where the model lets them be."""
-    import openvino
-
-    core = openvino.Core()
+def fixed(core: Any, path: Path, example: Arrays) -> Any:
+    """OpenVINO's model of the file, for the shapes of the example where it lets them be fixed."""
     model = core.read_model(path)
     shapes = {k: list(a.shape) for k, a in enumerate(example.values())}
     try:
         model.reshape(shapes)
     except RuntimeError:  # a model whose shapes are computed keeps them free
         model = core.read_model(path)
-    asked = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32",
-             "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}  # fmt: skip
-    request = core.compile_model(model, "CPU", asked).create_infer_request()
+    return model
+
+
+def in_openvino(path: Path, example: Arrays) -> Run:
+    """With the shapes of the example fixed where the model lets them be."""
+    import openvino
+
+    core = openvino.Core()
+    made = core.compile_model(fixed(core, path, example), "CPU", SETTINGS)
+    request = made.create_infer_request()
 
     def run(feeds: Arrays) -> list[np.ndarray]:
         found = request.infer(list(feeds.values()), share_inputs=True)

@@ -18,7 +18,8 @@ _LIMIT = 7200.0
 _QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
           "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "OPENVINO_TELEMETRY": "0",
           "NNCF_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1"}  # fmt: skip
-_FUNCTIONS = {"refer": "score", "score": "score", "pace": "pace", "lay": "laying"}
+_FUNCTIONS = {"refer": "score", "score": "score", "pace": "pace", "lay": "laying",
+              "load": "loading", "kernels": "kernels"}  # fmt: skip
 """The file of this folder that has the work of that name; others have one called `make`."""
 
 

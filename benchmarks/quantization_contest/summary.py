@@ -48,10 +48,23 @@ class View:
 
     def speed(self, runtime: str, model: str, name: str) -> float | None:
         """How many times as fast as the float model in the same runtime."""
-        row = self.results.get(f"{runtime} pace", model)
-        times, digests = row.get("ms", {}), row.get("digests", {})
-        same = name == FLOAT or self._is_of(digests.get(name), model, name)
-        return times[FLOAT] / times[name] if {FLOAT, name} <= {*times} and same else None
+        taken, other = (self.median(f"{runtime} pace", model, n) for n in (FLOAT, name))
+        return None if taken is None or other is None else taken / other
+
+    def median(self, kind: str, model: str, name: str) -> float | None:
+        """Milliseconds of the file that the entrant made last, where they were measured."""
+        return self._of_file(kind, "ms", model, name)
+
+    def spent(self, kind: str, model: str, name: str) -> float | None:
+        """The same; the CPU's where the core was too busy for another clock."""
+        clock = "ms" if "ms" in self.results.get(kind, model) else "cpu_ms"
+        return self._of_file(kind, clock, model, name)
+
+    def _of_file(self, kind: str, clock: str, model: str, name: str) -> float | None:
+        row = self.results.get(kind, model)
+        found = row.get("digests", {}).get(name)
+        same = name == FLOAT or self._is_of(found, model, name)
+        return row.get(clock, {}).get(name) if same else None
 
     def vendors(self, runtime: str, model: str) -> dict[str, Row]:
         """The vendors' rows that have a figure, by name."""
@@ -69,10 +82,10 @@ class View:
 def show(view: View, rows: bool) -> str:
     """The whole as Markdown; with `rows`, every entrant of every model."""
     parts = [_table(view, model) for model in view.models()] if rows else []
-    return "\n\n".join([_machine(view), *parts, *_verdicts(view)]) + "\n"
+    return "\n\n".join([machine(view), *parts, *_verdicts(view)]) + "\n"
 
 
-def _machine(view: View) -> str:
+def machine(view: View) -> str:
     versions = view.results.get("machine").get("versions", {})
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"processor {'with' if view.vnni else 'without'} VNNI; {told}"

@@ -36,6 +36,8 @@ def absorbed(node: ir.Node, scheme: Scheme) -> list[ir.Node]:
     user = sole_user((found[-1] if found else node).outputs[0])
     if user is None or user.op_type not in scheme.absorbed or user.domain:
         return found
+    if user.op_type == "PRelu" and not is_constant(user.inputs[1]):
+        return found
     return found if scheme.integer_only and _cuts_zero(user) else [*found, user]
 
 

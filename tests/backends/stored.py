@@ -10,6 +10,7 @@ import pytest
 from mcompile.graph import array, load, name_of
 
 Stored = dict[str, tuple[np.ndarray, np.ndarray]]
+_MOVES = {"MaxPool", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
 
 
 def scales(path: Path) -> Stored:
@@ -29,22 +30,43 @@ def _onnx(path: Path) -> Stored:
 
 
 def _openvino(path: Path) -> Stored:
-    """What is quantized at run time by the ends of a FakeQuantize, weights by their constants."""
-    nodes = pytest.importorskip("openvino").Core().read_model(path).get_ordered_ops()
-    held = {n.get_friendly_name(): n.data.ravel() for n in nodes if n.get_type_name() == "Constant"}
-    found = {
-        name.removesuffix(".scale"): (data, held.get(f"{name[:-6]}.zero_point", 0 * data))
-        for name, data in held.items()
-        if name.endswith(".scale")
-    }
-    for node in nodes:
+    """What is quantized at run time by the ends of a FakeQuantize, weights by their constants.
+
+    The lowest integer is not in the file: the zero point is counted from it. What a FakeQuantize
+    made keeps its scale behind an op that only moves values.
+    """
+    found: Stored = {}
+    for node in pytest.importorskip("openvino").Core().read_model(path).get_ordered_ops():
         if node.get_type_name() == "FakeQuantize":
-            (reader,) = node.output(0).get_target_inputs()
-            low, high = (node.input_value(k).get_node().data.ravel() for k in (1, 2))
-            scale = (high - low) / (node.get_attributes()["levels"] - 1)
-            name = reader.get_node().get_friendly_name().removesuffix(".integer")
-            found[name] = scale, -low / scale
+            given, made = (
+                [node.input_value(k).get_node().data.astype(np.float64).ravel() for k in ends]
+                for ends in ((1, 2), (3, 4))
+            )
+            np.testing.assert_array_equal(given, made)
+            scale = (made[1] - made[0]) / (node.get_attributes()["levels"] - 1)
+            found[node.get_friendly_name().removesuffix(".integer")] = scale, -made[0] / scale
+        elif node.get_type_name() == "Multiply":
+            stored = node.input_value(0).get_node()
+            weight = stored.input_value(0).get_node() if stored.inputs() else stored
+            if stored.get_type_name() == "Convert" and weight.get_type_name() == "Constant":
+                scale = node.input_value(1).get_node().data.ravel()
+                found[weight.get_friendly_name().removesuffix(".integer")] = scale, 0 * scale
+        elif node.get_type_name() in _MOVES:
+            before = node.input_value(0).get_node().get_friendly_name().removesuffix(".integer")
+            for name in node.output(0).get_names() if before in found else ():
+                found.setdefault(name.removesuffix(".real"), found[before])
     return found
 
 
-READERS = {".onnx": _onnx, ".xml": _openvino}
+def _litert(path: Path) -> Stored:
+    """What the file says of its tensors."""
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    found: Stored = {}
+    for tensor in interpreter.Interpreter(model_path=str(path)).get_tensor_details():
+        told = tensor["quantization_parameters"]
+        if told["scales"].size:
+            found[tensor["name"].removesuffix(".integer")] = told["scales"], told["zero_points"]
+    return found
+
+
+READERS = {".tflite": _litert, ".onnx": _onnx, ".xml": _openvino}

@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("openvino")
 
-from mcompile.backends import openvino
 from mcompile.backends.openvino import Openvino
+from mcompile.backends.openvino.vendor import ov
 from mcompile.errors import LoweringError
 from mcompile.graph import infer_shapes, parse
 from mcompile.oracle import Oracle
@@ -41,40 +41,6 @@ def test_an_npu_refuses_a_free_size_in_three_lines(tmp_path):
     assert "--input" in caught.value.fix
 
 
-@pytest.mark.parametrize(
-    ("devices", "npu", "gpu"),
-    [
-        (["CPU"], False, False),
-        (["CPU", "NPU"], True, False),
-        (["CPU", "GPU.0", "GPU.1"], False, True),
-    ],
-)
-def test_an_accelerator_is_here_where_the_runtime_finds_one(devices, npu, gpu, monkeypatch):
-    class Core:
-        available_devices = devices
-
-        def get_property(self, device, name):
-            assert (device, name) == ("NPU", "DEVICE_ARCHITECTURE")
-            return "3720"
-
-    monkeypatch.setattr(openvino.ov, "Core", Core)
-    assert RUNTIME.holds("npu-3720") is npu
-    assert RUNTIME.holds("npu-4000") is False
-    assert RUNTIME.holds("igpu-xe-lpg") is gpu
-    assert RUNTIME.holds("x86_64") is None
-
-
-def test_an_npu_that_does_not_tell_its_generation_is_taken_at_its_word(monkeypatch):
-    class Core:
-        available_devices = ("NPU",)
-
-        def get_property(self, *asked):
-            raise RuntimeError(f"{asked} is not supported")
-
-    monkeypatch.setattr(openvino.ov, "Core", Core)
-    assert RUNTIME.holds("npu-4000") is True
-
-
 def test_what_is_absent_runs_on_the_processor(tmp_path):
     artifact = RUNTIME.lower(build("conv"), target(arch="npu-3720", isa=()), tmp_path)
     feeds = next(iter(noise(build("conv")))).feeds
@@ -100,7 +66,7 @@ def test_what_layers_compute_in_is_what_they_read_in_the_runtime_s_own_graph(mod
     lowered = insert(program, plan(program, observe(program, noise(program)), scheme), scheme)
     artifact = RUNTIME.lower(lowered, there, tmp_path)
     settings = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
-    running = openvino.ov.Core().compile_model(tmp_path / "model.xml", "CPU", settings)
+    running = ov.Core().compile_model(tmp_path / "model.xml", "CPU", settings)
     expected = {}
     for node in running.get_runtime_model().get_ordered_ops():
         if node.get_rt_info()["layerType"].value in _PRODUCTS:
@@ -111,15 +77,6 @@ def test_what_layers_compute_in_is_what_they_read_in_the_runtime_s_own_graph(mod
         layers = executor.layers(next(iter(noise(program))).feeds, 1)
     assert expected
     assert {x.name: x.precision for x in layers if x.name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("kernel", "precision"),
-    [("brgconv_avx512_I8", "int8"), ("jit_gemm_FP32", ""), ("ref_any", ""), ("undef", ""), ("", ""),
-     ("convolution_gpu_bfyx_f16__f16", "fp16"), ("brgemm_avx512_amx_bf16", "bf16")],
-)  # fmt: skip
-def test_a_kernel_that_does_not_tell_is_not_guessed_at(kernel, precision):
-    assert openvino._computes_in(kernel) == precision
 
 
 @pytest.mark.parametrize(("precision", "rows"), [(EIGHT, 96), (FOUR, 96), (FOUR, 80), (FOUR, 40)])

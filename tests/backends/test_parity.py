@@ -1,6 +1,7 @@
 """What the runtimes compute of the same integers, two by two: op by op, and model by model.
 
-A further backend joins by being there.
+A further backend joins by being there. One that computes on integers alone takes its own types of
+them only: op by op it is held against ONNX Runtime in tests of its own, here under its own plan.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ def _able(found) -> bool:
 
 
 BACKENDS = {n: b for n, b in sorted(registry.backends().items()) if _able(b)}
-PAIRS = list(combinations(BACKENDS, 2))
+LENIENT = [n for n, b in BACKENDS.items() if not b.scheme.integer_only]
+PAIRS = list(combinations(LENIENT, 2))
+TRIPLES = [
+    (one, other, planner)
+    for one, other in combinations(BACKENDS, 2)
+    for planner in BACKENDS
+    if all(n in LENIENT or n == planner for n in (one, other))
+]
 pytestmark = pytest.mark.skipif(not PAIRS, reason="one runtime has nobody to agree with")
 
 
@@ -56,7 +64,7 @@ def ran(backend: str, program, feeds) -> list[dict[str, np.ndarray]]:
 @cache
 def single(name: str):
     """One plan for all: the scales of the pairs are those of the op, not of a scheme."""
-    return case(name, replace(scheme(next(iter(BACKENDS))), pair_saturates=True))
+    return case(name, replace(scheme(LENIENT[0]), pair_saturates=True))
 
 
 @cache
@@ -74,7 +82,7 @@ def test_two_runtimes_are_within_a_step_of_each_other(one, other, name):
 
 
 @pytest.mark.parametrize("name", SINGLES)
-@pytest.mark.parametrize("runtime", BACKENDS)
+@pytest.mark.parametrize("runtime", LENIENT)
 def test_a_runtime_is_within_a_step_of_the_pairs_as_they_are_written(runtime, name):
     held = single(name)
     written = Oracle(held.program)
@@ -103,7 +111,6 @@ def decibels(backend: str, model: str, planner: str) -> float:
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
-@pytest.mark.parametrize("planner", BACKENDS)
-@pytest.mark.parametrize(("one", "other"), PAIRS)
+@pytest.mark.parametrize(("one", "other", "planner"), TRIPLES)
 def test_two_runtimes_lose_the_same_to_one_plan(one, other, planner, model):
     assert abs(decibels(one, model, planner) - decibels(other, model, planner)) <= GAP_DB

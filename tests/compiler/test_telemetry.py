@@ -21,6 +21,13 @@ def test_the_runtime_keeps_no_usage_records(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*")), "the runtime wrote something into the home folder"
 
 
+def test_looking_for_backends_writes_nothing_and_reports_to_nobody(tmp_path: Path) -> None:
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    code = "from mcompile import registry; registry.backends()"
+    subprocess.run([sys.executable, "-c", code], check=True, env=places)
+    assert not list(tmp_path.rglob("*")), "a runtime wrote something into the home folder"
+
+
 def test_a_word_of_the_user_stays() -> None:
     code = "import mcompile, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     done = subprocess.run(

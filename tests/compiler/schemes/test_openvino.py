@@ -75,3 +75,30 @@ def test_a_residual_block_stays_on_integers():
 
 def test_a_float_layer_needs_no_guard():
     assert not OPENVINO.fills_in
+
+
+def test_an_activation_with_constant_slopes_is_part_of_the_kernel():
+    text = """net (float[1,4,2,2] x) => (float[1,4,2,2] y) {
+      a = Conv(x, w)
+      p = PRelu(a, t)
+      c = Conv(p, v)
+      l = LeakyRelu(c)
+      d = Conv(l, w)
+      h = HardSwish(d)
+      e = Conv(h, w)
+      y = Sigmoid(e)
+    }"""
+    found = planned(text, CONV | {"t": (4, 1, 1)}, OPENVINO)[1].tensors
+    assert {*found} == {"x", "w", "p", "v", "l", "h", "e"}
+
+
+def test_slopes_that_are_computed_are_not():
+    text = """net (float[1,4,2,2] x) => (float[1,4,2,2] y) {
+      n = Neg(x)
+      a = Conv(x, w)
+      p = PRelu(a, n)
+      c = Conv(p, v)
+      y = Sigmoid(c)
+    }"""
+    found = planned(text, CONV, OPENVINO)[1].tensors
+    assert {*found} == {"x", "w", "a", "p", "v", "c"}
