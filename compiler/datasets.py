@@ -9,11 +9,11 @@ from mcompile.journal import Journal
 from mcompile.measure.accuracy import Metric, find
 from mcompile.options import absent
 from mcompile.quantize.half import OF
-from mcompile.request import Request
+from mcompile.request import CALIBRATED, Request
 from mcompile.samples import open_samples, require_labels
 from mcompile.samples.diagnose import diagnose
 from mcompile.samples.finding import Finding, refuse
-from mcompile.types import Precision, Program, Samples
+from mcompile.types import Program, Samples
 
 Data = tuple[Samples | None, Samples | None]
 """Samples to calibrate with, and those to judge by."""
@@ -24,8 +24,8 @@ def open_data(request: Request, program: Program) -> Data:
     given = request.options
     how, ports = request.preprocess, program.inputs
     calibration = evaluation = None
-    wanted = Precision.INT8 in request.precisions or not absent(given.calibration)
-    if wanted and {Precision.INT8, *OF} & {*request.precisions}:
+    wanted = CALIBRATED & {*request.precisions} or not absent(given.calibration)
+    if wanted and {*CALIBRATED, *OF} & {*request.precisions}:
         unlabelled = how and replace(how, label_pattern="")
         calibration = open_samples(
             given.calibration, ports, preprocess=unlabelled, limit=given.samples
@@ -48,7 +48,7 @@ def diagnosed(
     Nothing where no range is to be set. Raises `SamplesError` where nothing right can come of it.
     """
     calibration, evaluation = data
-    if calibration is None or Precision.INT8 not in request.precisions:
+    if calibration is None or not CALIBRATED & {*request.precisions}:
         return ()
     with journal.stage("diagnosed") as entry:
         how, ports = request.preprocess, program.inputs

@@ -17,11 +17,13 @@ from mcompile.quantize.half import OF
 from mcompile.quantize.recipe import Chosen
 from mcompile.quantize.weight_only import BITS, OPSETS, weight_only
 from mcompile.reference import random_feeds
-from mcompile.request import Request
+from mcompile.request import CALIBRATED, Request
 from mcompile.shared import INTEGERS, Shared
 from mcompile.types import Precision, Program, QuantPlan, Sample, Samples
 
 _NOISE = 8
+_WIDE, _PAIRS_OF_16_BITS = Precision.INT16X8, 21
+"""The operator set from which on QuantizeLinear makes 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ def forms_of(
     ranges: Ranges = {}
     made: dict[Precision, Made] = {}
     for precision in request.precisions:
-        if precision is Precision.INT8 and calibration is not None:
-            found = integers(request, program, (calibration, evaluation), journal, shared=shared)
+        if precision in CALIBRATED and calibration is not None:
+            able = _able(request, program, _PAIRS_OF_16_BITS) if precision is _WIDE else program
+            found = integers(request, able, (calibration, evaluation), journal, shared=shared)
             ranges = found.ranges
             made[precision] = Made(found.program, found.plan, found.chosen)
         elif precision in INTEGERS:
@@ -77,16 +80,20 @@ def _uncalibrated(
     """Integers that need no data: measured at run time, or of weights alone."""
     with journal.stage("quantized") as entry:
         if precision in BITS:
-            reads = request.target.runtime
-            able, _ = at_opset(
-                program, seed=request.options.seed, cap=reads.max_opset,
-                newest_ir=reads.max_ir_version, floor=OPSETS[precision],
-            )  # fmt: skip
-            changed, found = weight_only(able, precision)
+            changed, found = weight_only(_able(request, program, OPSETS[precision]), precision)
         else:
             changed, found = dynamic(program, scheme_for(request, program))
         entry.summary = counted(request, program, found)
     return Made(changed, found)
+
+
+def _able(request: Request, program: Program, floor: int) -> Program:
+    """The program in an operator set that can say the precision."""
+    reads = request.target.runtime
+    return at_opset(
+        program, seed=request.options.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version,
+        floor=floor,
+    )[0]  # fmt: skip
 
 
 def _narrowed(

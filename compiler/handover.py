@@ -18,8 +18,8 @@ from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
 from mcompile.quantize import planfile
 from mcompile.record import Report
-from mcompile.request import Request, name_of
-from mcompile.types import Feeds, Precision
+from mcompile.request import CALIBRATED, Request, name_of
+from mcompile.types import Feeds
 
 FORMS = ".forms"
 """Where every form of every runtime lies until one is handed over, inside the claimed folder."""
@@ -40,7 +40,7 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         (form.folder / file.path).replace(place)
-    if form.plan is not None and form.precision is Precision.INT8:
+    if form.plan is not None and form.precision in CALIBRATED:
         planfile.write(form.plan, folder, form.changed)
     cases, tolerance = _golden(outcome, form, folder)
     shutil.rmtree(folder / FORMS)

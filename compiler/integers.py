@@ -75,7 +75,7 @@ def integers(
 
 def counted(request: Request, program: Program, found: QuantPlan) -> str:
     """How many layers have integer weights; raises `TargetError` under --strict where none has."""
-    weighted = request.backend.scheme_on(request.target).weighted
+    weighted = request.backend.scheme_on(request.integers).weighted
     layers = {n.outputs[0].name for n in program.graph.graph if n.op_type in weighted}
     if not found.tensors and request.options.strict:
         raise nothing("quantized", program)
@@ -94,7 +94,7 @@ def nothing(done: str, program: Program) -> TargetError:
 
 def scheme_for(request: Request, program: Program) -> Scheme:
     """The target's integer arithmetic, as far as the program's operator set can say it."""
-    scheme = request.backend.scheme_on(request.target)
+    scheme = request.backend.scheme_on(request.integers)
     return scheme if graph.opset(program) >= PER_AXIS else replace(scheme, per_channel=False)
 
 

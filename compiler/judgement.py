@@ -22,7 +22,7 @@ from mcompile.measure.size import size
 from mcompile.outcome import Form, Outcome
 from mcompile.record import Layer, Report, Variant
 from mcompile.remarks import headlines, warnings
-from mcompile.request import Request
+from mcompile.request import CALIBRATED, Request
 from mcompile.shortfall import advised
 from mcompile.types import Check, Measured, Precision
 from mcompile.validate import validate, verdict
@@ -57,7 +57,7 @@ def judged(outcome: Outcome, journal: Journal, out: Path) -> Report:
         rules=outcome.log,
         quantization=ledger.tensors(form, outcome.ranges),
         left_float=form.plan.left_float if form.plan else {},
-        quantized_layers=ledger.layers(form, request.backend.scheme_on(request.target), known),
+        quantized_layers=ledger.layers(form, request.backend.scheme_on(request.integers), known),
         tried=form.tried,
         alone=ledger.alone(form, known.work),
         layers=layers,
@@ -121,9 +121,9 @@ def _computes_alike(outcome: Outcome, form: Form, machine: Machine) -> bool:
         return False
     if form.precision is Precision.FP32:
         return True
-    if form.precision not in (Precision.INT8, Precision.INT8_DYNAMIC):
+    if form.precision not in (*CALIBRATED, Precision.INT8_DYNAMIC):
         return False
-    kept_small = request.backend.scheme_on(request.target).pair_saturates
+    kept_small = request.backend.scheme_on(request.integers).pair_saturates
     exact_here = machine.arch != "x86_64" or not machine.lacks(("avx512_vnni",))
     return kept_small or exact_here or not machine.lacks(("avx_vnni",))
 

@@ -20,7 +20,8 @@ from mcompile.quantize import Ranges
 from mcompile.quantize.recipe import Chosen
 from mcompile.quantize.saturation import saturated
 from mcompile.record import AloneRow, QuantLayer, QuantRow, TriedRow
-from mcompile.types import Precision, Program, QParams, Scheme
+from mcompile.request import CALIBRATED
+from mcompile.types import Program, QParams, Scheme
 
 _PAIR = {"QuantizeLinear", "DequantizeLinear"}
 
@@ -56,7 +57,7 @@ def layers(form: Form, scheme: Scheme, found: Found) -> tuple[QuantLayer, ...]:
 
     What the plan left float is listed with its reason, and so is the op at which the error jumps.
     """
-    if form.plan is None or form.precision is not Precision.INT8:
+    if form.plan is None or form.precision not in CALIBRATED:
         return ()
     left = form.plan.left_float
     return tuple(

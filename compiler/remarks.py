@@ -13,6 +13,7 @@ from mcompile.outcome import Form, Outcome
 from mcompile.profile import Target
 from mcompile.quantize.half import OF
 from mcompile.quantize.weight_only import BITS
+from mcompile.request import CALIBRATED
 from mcompile.types import Measured, Precision
 
 _NOISE = 1.05
@@ -70,14 +71,14 @@ def warnings(outcome: Outcome, form: Form, jump: str, machine: Machine) -> tuple
         told.append(trial.vacuous)
     if outcome.metric is None:
         told.append(f"no accuracy: there are no labels with {outcome.samples.source}")
-    calibrated = not absent(given.calibration) and form.precision is Precision.INT8
+    calibrated = not absent(given.calibration) and form.precision in CALIBRATED
     if calibrated and absent(given.evaluation):
         told.append("agreement is taken on the calibration data: none was held out (--evaluation)")
     if calibrated and _same(given.calibration, given.evaluation):
         told.append(
             "evaluated on the calibration data: accuracy and agreement flatter the artifact"
         )
-    if form.precision is Precision.INT8:
+    if form.precision in CALIBRATED:
         told += [f"calibration data: {finding}" for finding in outcome.findings]
     if _gave_up_layers(form) and not absent(given.evaluation):
         told.append(

@@ -19,6 +19,8 @@ from mcompile.types import Precision
 from mcompile.wording import nearest
 
 AUTO = "auto"
+CALIBRATED = frozenset({Precision.INT8, Precision.INT16X8})
+"""Precisions whose scales come from data. A request has one of them at most."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class Request:
             trust_code=given.trust_code,
             opset=runtime.max_opset,
         )
+
+    @property
+    def scaled(self) -> Precision:
+        """The precision whose scales come from data, if there is one: INT8 unless 16x8 is built."""
+        wide = Precision.INT16X8
+        return wide if wide in self.precisions else Precision.INT8
+
+    @property
+    def integers(self) -> Target:
+        """The target as a backend is to see it when it builds on integers."""
+        return as_target(self, self.scaled)
 
     @property
     def threads(self) -> int | None:
@@ -93,9 +106,9 @@ def resolve(source: object, given: Options, runtime: str = "") -> Request:
             where=f"target {target.name}",
             fix="--precision " + " or ".join(p.value for p in Precision if p in backend.precisions),
         )
-    if built is Precision.INT8 and absent(options.calibration):
+    if built in CALIBRATED and absent(options.calibration):
         raise SamplesError(
-            "int8 needs calibration data, and none was given",
+            f"{built.value} needs calibration data, and none was given",
             where=f"--precision {built.value}",
             fix="--calibration SOURCE, `calibration` in a model card, or --precision int8-dynamic",
         )

@@ -11,11 +11,11 @@ from mcompile import registry
 from mcompile.quantize import Ranges, observe
 from mcompile.quantize.weight_only import BITS
 from mcompile.record import Log
-from mcompile.request import Request
+from mcompile.request import CALIBRATED, Request
 from mcompile.rules import Phase
 from mcompile.types import Precision, Program, Samples
 
-INTEGERS = {Precision.INT8, Precision.INT8_DYNAMIC, *BITS}
+INTEGERS = {*CALIBRATED, Precision.INT8_DYNAMIC, *BITS}
 """Forms that are made of a program as rules leave it before they spell it for float kernels."""
 Optimized = tuple[Program, Log]
 

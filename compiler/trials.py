@@ -16,8 +16,8 @@ from mcompile.measure.agreement import EXACT_DB, decibel
 from mcompile.measure.latency import interleaved
 from mcompile.oracle import Oracle
 from mcompile.quantize.recipe import Score
-from mcompile.request import Request, as_target
-from mcompile.types import Feeds, Precision, Program
+from mcompile.request import Request
+from mcompile.types import Feeds, Program
 
 _RUNS, _SECONDS, _WARM = 10, 1.0, 3
 
@@ -65,7 +65,7 @@ class Trials:
         return {name: float(np.median(taken)) for name, taken in times.items()}
 
     def _opened(self, program: Program, place: Path) -> Executor:
-        backend, target = self._request.backend, as_target(self._request, Precision.INT8)
+        backend, target = self._request.backend, self._request.integers
         return backend.open(backend.lower(program, target, place), place, self._request.threads)
 
     def _sqnr(self, outputs: Sequence[Feeds]) -> float:

@@ -13,8 +13,8 @@ from mcompile.errors import ContractError, LoweringError
 from mcompile.measure.comparison import drop
 from mcompile.measure.evaluation import Runner, evaluate
 from mcompile.oracle import Oracle
-from mcompile.request import Request, as_target
-from mcompile.types import Measured, Precision, Program, Samples
+from mcompile.request import Request
+from mcompile.types import Measured, Program, Samples
 
 _MOST = 500
 
@@ -37,7 +37,7 @@ class Worth:
         """Whether no limit of accuracy is missed, soft ones included; so without data."""
         if self._samples is None or self._oracle is None:
             return True
-        backend, target = self._request.backend, as_target(self._request, Precision.INT8)
+        backend, target = self._request.backend, self._request.integers
         with TemporaryDirectory() as folder:
             place = Path(folder)
             try:
@@ -52,7 +52,7 @@ class Worth:
             figures = (*figures, *drop(found["oracle"].measured, figures, self._metric))
         one = 100.0 / max(1, found["int8"].samples)
         figures = tuple(_granted(m, one) for m in figures)
-        candidate = Candidate(Precision.INT8, figures, ())
+        candidate = Candidate(target.precision, figures, ())
         return not missed_accuracy(candidate, self._request.target.budgets)
 
 

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from mcompile.errors import Broken
 from mcompile.graph import clone, constant, is_constant, name_of, program, replace, sizes
 from mcompile.quantize.edges import is_plain_gemm
+from mcompile.quantize.hybrid import hybrid
 from mcompile.quantize.weights import encode, scales
 from mcompile.types import Program, QParams, QuantPlan, Scheme
 
@@ -23,7 +24,12 @@ _OPS = {"MatMul", "Gemm"}
 
 
 def dynamic(source: Program, scheme: Scheme) -> tuple[Program, QuantPlan]:
-    """A copy whose linear layers quantize their input at run time, and the plan of its weights."""
+    """A copy whose linear layers quantize their input at run time, and the plan of its weights.
+
+    A runtime of integers alone does so in its own kernels: it is given the weights (`hybrid`).
+    """
+    if scheme.integer_only:
+        return hybrid(source, scheme)
     target = clone(source)
     graph = target.graph.graph
     tensors: dict[str, QParams] = {}

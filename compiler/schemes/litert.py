@@ -70,3 +70,6 @@ LITERT_INT16X8 = replace(
     bias="int64",
 )
 """int16 activations and int8 weights."""
+
+LITERT_INT16X8_BY_CHANNEL = replace(LITERT_INT16X8, single=frozenset())
+"""The same with one weight scale for each output of FULLY_CONNECTED."""

@@ -1,0 +1,127 @@
+#!/bin/sh
+# Measures this artifact on an Android device, and writes measured.json beside this script.
+#
+#   bench/bench.sh                                  on the device that adb finds
+#   BENCHMARK_MODEL=./benchmark_model bench/bench.sh
+#   bench/bench.sh --use_gpu=true                   further words go to benchmark_model
+#
+# It needs adb, and TensorFlow Lite's benchmark_model for the device: BENCHMARK_MODEL names it, a
+# file here or a path on the device; else it is looked for as /data/local/tmp/benchmark_model.
+# ADB, ANDROID_SERIAL, RUNS and THREADS are read too. Then: mcompile check DIR --measured FILE
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+case_model='' case_threads='' case_inputs='' case_words=''
+# shellcheck source=/dev/null
+. "$here/case.env"
+adb=${ADB:-adb}
+place=/data/local/tmp/mcompile-$$
+runs=${RUNS:-200}
+threads=${THREADS:-$case_threads}
+out=$here/measured.json
+log=$here/benchmark_model.log
+
+fail() {
+    printf 'error: %s\n  in   %s\n  try  %s\n' "$1" "$2" "$3" >&2
+    exit 7
+}
+
+quoted() { # the text as JSON
+    printf '"'
+    printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g'
+    printf '"'
+}
+
+on_device() { "$adb" shell "$1" </dev/null | tr -d '\r'; }
+
+heat() { # the battery's, in degrees Celsius
+    on_device 'dumpsys battery' | awk '$1 == "temperature:" { printf "%.1f", $2 / 10; exit }'
+}
+
+checksum() {
+    if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi |
+        cut -d ' ' -f 1
+}
+
+command -v "$adb" >/dev/null || fail 'adb is not here' "$adb" 'install the Android platform tools'
+"$adb" get-state >/dev/null 2>&1 || fail 'adb finds no device' 'adb get-state' \
+    'connect one and allow USB debugging; with several, set ANDROID_SERIAL'
+
+trap 'on_device "rm -rf $place" >/dev/null 2>&1 || true' EXIT
+on_device "mkdir -p $place" >/dev/null
+tool=${BENCHMARK_MODEL:-/data/local/tmp/benchmark_model}
+if [ -f "$tool" ]; then
+    "$adb" push "$tool" "$place/benchmark_model" >/dev/null
+    tool=$place/benchmark_model
+    on_device "chmod +x $tool" >/dev/null
+fi
+[ "$(on_device "[ -x '$tool' ] && echo yes" || true)" = yes ] ||
+    fail 'benchmark_model is not on the device' "$tool" 'BENCHMARK_MODEL=FILE, for the device'
+"$adb" push "$here/../$case_model" "$place/model.tflite" >/dev/null
+[ -z "$case_inputs" ] || "$adb" push "$here/inputs" "$place/" >/dev/null
+
+fed=$case_words
+[ -z "$case_inputs" ] ||
+    fed="$fed --input_layer_value_files=$(printf '%s' "$case_inputs" | sed "s#@#$place/inputs/#g")"
+words="--graph=$place/model.tflite --num_threads=$threads $fed $*"
+before=$(heat || true)
+on_device "$tool --num_runs=$runs --min_secs=1 --warmup_runs=10 $words 2>&1" >"$log" || true
+after=$(heat || true)
+
+# The last such line is of the timed runs, the one before of those that warmed up. Microseconds.
+stats=$(sed -n 's/.*\(count=[0-9].*\)/\1/p' "$log" | tail -n 1)
+[ -n "$stats" ] || fail 'benchmark_model gave no times' "$log" 'read what it says there'
+
+value() { # of a key in the line, in milliseconds
+    printf '%s\n' "$stats" | tr ' ' '\n' | awk -F '[=(]' -v key="$1" \
+        '$1 == key { printf "%.6g", $2 / 1000; exit }'
+}
+count=$(printf '%s\n' "$stats" | sed 's/^count=\([0-9]*\).*/\1/')
+same=$(value curr)
+case $stats in
+*'(all same)'*) times="\"min\": $same, \"p50\": $same, \"max\": $same, \"mean\": $same" ;;
+*min=*)
+    times="\"min\": $(value min), \"max\": $(value max), \"mean\": $(value avg)"
+    p50=$(value median)
+    p95=$(value p95)
+    [ -z "$p50" ] || times="$times, \"p50\": $p50"
+    [ -z "$p95" ] || times="$times, \"p95\": $p95"
+    ;;
+*) times="\"min\": $same, \"p50\": $same, \"max\": $same, \"mean\": $same" ;;
+esac
+
+# What it calls MB is 1024 * 1024 bytes.
+memory=$(awk '/[Mm]emory footprint/ && match($0, /overall=[0-9.]+/) {
+    printf "%.6g", substr($0, RSTART + 8, RLENGTH - 8) * 1.048576; exit }' "$log")
+
+outputs=
+if [ -n "$case_inputs" ]; then
+    rm -f "$here/outputs.bin"
+    on_device "$tool --num_runs=1 --min_secs=0 --warmup_runs=0 --warmup_min_secs=0 \
+        --output_filepath=$place/outputs.bin $words 2>&1" >>"$log" || true
+    if "$adb" pull "$place/outputs.bin" "$here/outputs.bin" >/dev/null 2>&1; then
+        outputs=outputs.bin
+    fi
+fi
+
+maker=$(on_device 'getprop ro.product.manufacturer')
+model=$(on_device 'getprop ro.product.model')
+android=$(on_device 'getprop ro.build.version.release')
+isa=$(on_device 'cat /proc/cpuinfo' |
+    awk -F ': *' '/^(Features|flags)/ { gsub(/ +/, "\", \"", $2); printf "\"%s\"", $2; exit }' |
+    sed 's/, ""//g')
+{
+    printf '{\n  "schema": 1,\n  "artifact": {"sha256": "%s"},\n' "$(checksum "$here/../$case_model")"
+    printf '  "device": {"name": %s, "arch": %s, "isa": [%s], "system": %s},\n' \
+        "$(quoted "$maker $model")" "$(quoted "$(on_device 'uname -m')")" "$isa" \
+        "$(quoted "Android $android")"
+    printf '  "tool": "benchmark_model",\n  "command": %s,\n' "$(quoted "$words")"
+    printf '  "threads": %s,\n  "runs": %s,\n  "latency_ms": {%s}' "$threads" "$count" "$times"
+    case $memory in '' | 0) ;; *) printf ',\n  "memory_peak_mb": %s' "$memory" ;; esac
+    if [ -n "$before" ] && [ -n "$after" ]; then
+        printf ',\n  "temperature_c": [%s, %s]' "$before" "$after"
+    fi
+    [ -z "$outputs" ] || printf ',\n  "outputs": "%s"' "$outputs"
+    printf '\n}\n'
+} >"$out"
+printf 'wrote %s: %s runs on %s %s\n' "$out" "$count" "$maker" "$model"

@@ -1,0 +1,29 @@
+"""Biases of layers on integers: a number of steps of input times weight, for each output."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcompile.backends.litert.draft import Quant, Tensor
+from mcompile.backends.litert.reading import reals
+from mcompile.backends.litert.values import Constant
+from mcompile.backends.litert.walk import Walk
+
+
+def coded(walk: Walk, bias: Constant, weights: Constant, source: Tensor) -> Constant:
+    """The bias in the type and unit that sums have; as it is where the node is on reals.
+
+    ONNX has no Q/DQ of 64 bits: beside int16 activations a bias comes as float32, already rounded
+    to whole steps.
+    """
+    if not walk.place.integers or weights.quant is None or source.quant is None:
+        return bias
+    kind = np.dtype(np.int64 if source.dtype == "int16" else np.int32)
+    if bias.quant is not None and bias.data.dtype == kind:
+        return bias
+    real = bias.data if bias.quant is None else reals(bias.data, bias.quant)
+    unit = np.float32(source.quant.scale[0]) * np.array(weights.quant.scale, np.float32)
+    limits = np.iinfo(np.int32)
+    steps = np.rint(real.astype(np.float64).reshape(-1) / unit).clip(limits.min, limits.max)
+    quant = Quant(tuple(map(float, unit)), (0,) * len(unit))
+    return Constant(bias.name, steps.astype(kind), quant)

@@ -1,0 +1,105 @@
+"""FULLY_CONNECTED: a matrix of constants, one row for each output, beside what a layer reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from mcompile.backends.litert.biases import coded
+from mcompile.backends.litert.draft import Quant, Tensor
+from mcompile.backends.litert.layout import Order, straight
+from mcompile.backends.litert.values import Constant
+from mcompile.backends.litert.walk import Walk
+
+
+def turned(weights: Constant) -> Constant:
+    """A matrix K, N by its outputs: N, K."""
+    quant = weights.quant
+    if quant is not None and len(quant.scale) > 1:
+        quant = Quant(quant.scale, quant.zero_point, 1 - quant.axis)
+    return Constant(weights.name, np.ascontiguousarray(weights.data.T), quant)
+
+
+def linear(
+    walk: Walk,
+    value: ir.Value | None,
+    weights: Constant,
+    bias: Constant | None,
+    *,
+    order: Order | None = None,
+) -> None:
+    """Write the node at hand as the layer; `weights` lie N, K, `bias` is a vector of N.
+
+    The value is read in `order`, where one is said: its last axis there is K.
+    """
+    if order is None:
+        source, weights = _source(walk, value, weights)
+    else:
+        source = walk.read(value, order)
+    made = walk.make()
+    if len(source.shape) == 1:
+        flat = walk.scratch(source, (1, *source.shape))
+        walk.draft.reshape(source, flat)
+        source = flat
+    shape = (*source.shape[:-1], len(weights.data))
+    target = made if shape == made.shape else walk.scratch(made, shape)
+    connect(walk, source, weights, bias, target)
+    if target is not made:
+        walk.draft.reshape(target, made)
+
+
+def connect(
+    walk: Walk, source: Tensor, weights: Constant, bias: Constant | None, made: Tensor
+) -> None:
+    """Append the operator, with the activation that became part of the node."""
+    if bias is None:
+        added = _zeros(walk, weights, source)
+    else:
+        bias = coded(walk, bias, weights, source)
+        quant = bias.quant and Quant(bias.quant.scale, bias.quant.zero_point, 0)
+        added = walk.stored(Constant(bias.name, bias.data.reshape(-1), quant))
+    walk.draft.emit(
+        "FULLY_CONNECTED", [source, walk.stored(weights), added], [made],
+        "FullyConnectedOptions", fusedActivationFunction=walk.place.ending.code,
+        keepNumDims=len(made.shape) > 2,
+    )  # fmt: skip
+
+
+def spread(bias: Constant, count: int) -> Constant:
+    """The bias as a vector with an entry for each output."""
+    if bias.data.size == count or bias.quant is not None:
+        return bias
+    return Constant(bias.name, np.broadcast_to(bias.data.reshape(-1), (count,)).copy())
+
+
+def _zeros(walk: Walk, weights: Constant, source: Tensor) -> Tensor:
+    """A bias of nothing, in the type that sums have: kernels of older runtimes demand one."""
+    count = len(weights.data)
+    if not walk.place.integers or weights.quant is None or source.quant is None:
+        return walk.draft.constant("zeros", np.zeros(count, np.float32))
+    scales = tuple(float(np.float32(source.quant.scale[0] * s)) for s in weights.quant.scale)
+    dtype = np.int64 if source.dtype == "int16" else np.int32
+    quant = Quant(scales, (0,) * len(scales))
+    return walk.draft.constant("zeros", np.zeros(count, dtype), quant)
+
+
+def _source(walk: Walk, value: ir.Value | None, weights: Constant) -> tuple[Tensor, Constant]:
+    """What the layer reads: a flattened picture as it lies, its columns rearranged to fit."""
+    waiting = walk.deferred(value)
+    columns = waiting.columns() if waiting is not None else None
+    if waiting is None or columns is None:
+        return walk.read(value), weights
+    sizes, order = columns
+    axes = [0, *(a + 1 for a in order)]
+    data = weights.data.reshape(len(weights.data), *sizes).transpose(axes)
+    flat = waiting.tensor
+    if flat.shape != waiting.shape:
+        flat = walk.scratch(waiting.tensor, waiting.shape)
+        walk.draft.reshape(waiting.tensor, flat)
+    data = np.ascontiguousarray(data.reshape(weights.data.shape))
+    return flat, Constant(weights.name, data, weights.quant)
+
+
+def swapped(rank: int) -> tuple[int, ...]:
+    """The order in which the last two axes have changed places."""
+    return (*straight(rank)[:-2], rank - 1, rank - 2)

@@ -1,0 +1,1 @@
+"""One file for each family of ops, with a table `LOWERINGS`."""

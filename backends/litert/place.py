@@ -1,0 +1,71 @@
+"""The node that is being written: whether it is on integers, and what becomes part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from mcompile.backends.litert.endings import Ending, ending
+from mcompile.backends.litert.lowering import Lowering
+from mcompile.backends.litert.pairs import code_of, data_of, is_real, quantizers
+from mcompile.errors import LoweringError
+from mcompile.graph import dtype_of
+
+_GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+WAYS_OUT = "`mcompile explain LoweringError` lists the ways out"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A node and how it is written. `later` is done once it is."""
+
+    node: ir.Node
+    lowering: Lowering
+    ending: Ending
+    integers: bool
+    later: list[Callable[[], None]] = field(default_factory=list)
+
+    def refused(self, what: str, fix: str = WAYS_OUT) -> LoweringError:
+        """The error that says why this node cannot be written."""
+        return refusal(self.node, what, fix)
+
+
+def placed(node: ir.Node, lowering: Lowering) -> Place:
+    """The node with what becomes part of it, on integers where all it reads and makes are codes."""
+    end = ending(node, lowering)
+    outs = [v for v in (end.value or node.outputs[0], *node.outputs[1:]) if _is_used(v)]
+    made = [quantizers(v) for v in outs if is_real(v)]
+    types = {dtype_of(q.outputs[0]) for found in made for q in found}
+    data = data_of(node)
+    read = [code_of(v) for v in data]
+    integers = bool(data) and None not in read and all(made) and types <= lowering.integers
+    return Place(node, lowering, end, integers)
+
+
+def _is_used(value: ir.Value) -> bool:
+    return bool(value.name) and (value.is_graph_output() or bool(value.uses()))
+
+
+def refusal(node: ir.Node, what: str, fix: str = WAYS_OUT) -> LoweringError:
+    """The error that says why a node cannot be written."""
+    return LoweringError(what, where=origin_of(node), fix=fix)
+
+
+def origin_of(node: ir.Node) -> str:
+    """What errors call a node."""
+    name = node.name or (node.outputs[0].name if node.outputs else "") or "?"
+    return f"node {name} ({node.op_type})"
+
+
+def unknown(node: ir.Node) -> LoweringError:
+    """The error for a node that nothing writes."""
+    if any(a.type in _GRAPHS for a in node.attributes.values()):
+        return refusal(
+            node,
+            f"{node.op_type} decides when the model runs what is computed",
+            "a model whose conditions are constants, or that is exported with loops unrolled",
+        )
+    kind = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+    return refusal(node, f"LiteRT has no builtin operator for {kind}")

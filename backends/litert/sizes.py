@@ -1,0 +1,52 @@
+"""Puts a number in the place of a free size, so that every shape is known."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mcompile import graph
+from mcompile.errors import LoweringError
+from mcompile.types import Program
+
+_PRIMES = (7919, 7927, 7933, 7937, 7949, 7951, 7963, 7993)
+
+
+def bound(program: Program) -> tuple[Program, int]:
+    """A copy in which one number stands for the free size, and the number; 0 where all are fixed.
+
+    It divides no other size of the program. Raises `LoweringError` for several free sizes.
+    """
+    free = sorted({d for p in program.inputs for d in p.shape if isinstance(d, str)})
+    if len(free) > 1:
+        raise LoweringError(
+            f"LiteRT can be given one free size, and {', '.join(free)} are",
+            where=program.name,
+            fix="--input with numbers for all but one, such as --input F32[n,3,224,224]",
+        )
+    copy = graph.clone(program)
+    stand_in = _number(copy) if free else 0
+    for value in copy.graph.graph.inputs:
+        dims = graph.dims(value) or ()
+        if free and any(d == free[0] for d in dims):
+            value.shape = ir.Shape([stand_in if d == free[0] else d for d in dims])
+    if free:
+        _forget(copy)
+    graph.infer_shapes(copy)
+    return graph.program(program.name, copy.graph), stand_in
+
+
+def _number(program: Program) -> int:
+    sizes = {
+        d
+        for v in graph.values(program.graph.graph)
+        for d in graph.dims(v) or ()
+        if isinstance(d, int)
+    }
+    return next(p for p in _PRIMES if all(s == 0 or s % p for s in sizes))
+
+
+def _forget(program: Program) -> None:
+    """Drop the shapes of what is computed: they speak of the free size by its name."""
+    for node in program.graph.graph:
+        for value in node.outputs:
+            value.shape = None
