@@ -15,7 +15,7 @@ from typing import ClassVar
 from mcompile.coverage import Coverage
 from mcompile.profile import Target
 from mcompile.record import Layer
-from mcompile.types import Artifact, Feeds, Precision, Program, Scheme
+from mcompile.types import Artifact, Feeds, Precision, Program, Samples, Scheme
 
 
 class Executor(ABC):
@@ -63,6 +63,13 @@ class Backend(ABC):
         A backend with accelerators names them in `Device.arch`, such as "npu-3720".
         """
         return None
+
+    def spelled(self, program: Program, target: Target, samples: Samples | None) -> Program:
+        """The program in ops that its integers have kernels for, before scales are set for it.
+
+        The same computation; the same program where not overridden. `samples` show what masks hold.
+        """
+        return program
 
     @abstractmethod
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:

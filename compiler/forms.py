@@ -54,6 +54,7 @@ def forms_of(
     for precision in request.precisions:
         if precision in CALIBRATED and calibration is not None:
             able = _able(request, program, _PAIRS_OF_16_BITS) if precision is _WIDE else program
+            able = request.backend.spelled(able, request.integers, calibration)
             found = integers(request, able, (calibration, evaluation), journal, shared=shared)
             ranges = found.ranges
             made[precision] = Made(found.program, found.plan, found.chosen)

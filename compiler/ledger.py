@@ -109,7 +109,7 @@ def _is_listed(node: ir.Node, scheme: Scheme, jump: str, left: Mapping[str, str]
 
 
 def _layer(node: ir.Node, why: str, found: Found) -> QuantLayer:
-    name, source = name_of(node.outputs[0]), _source(node.inputs[0])
+    name, source = _called(node.outputs[0]), _source(node.inputs[0])
     sqnr = found.drift.get(name)
     before = [db for n in _read(node) if (db := found.drift.get(n, EXACT_DB)) < EXACT_DB]
     row = QuantLayer(
@@ -126,6 +126,15 @@ def _layer(node: ir.Node, why: str, found: Found) -> QuantLayer:
     if held is not None:
         row = replace(row, low=held.low, high=held.high)
     return row if why else _with_integers(row, node, found)
+
+
+def _called(value: ir.Value) -> str:
+    """The value's name; where its codes leave the graph in its place, they have taken it along."""
+    for pair in (n for n in value.consumers() if n.op_type == "QuantizeLinear"):
+        for real in (n for n in pair.outputs[0].consumers() if n.op_type == "DequantizeLinear"):
+            if real.outputs[0].is_graph_output():
+                return name_of(real.outputs[0])
+    return name_of(value)
 
 
 def _with_integers(row: QuantLayer, node: ir.Node, found: Found) -> QuantLayer:

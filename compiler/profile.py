@@ -44,12 +44,18 @@ class Device:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the device runs: pins and caps that an artifact must respect."""
+    """What the device runs: pins and caps that an artifact must respect.
+
+    `ports` is what inputs and outputs are in the file, `int8` where the device computes on integers
+    throughout. `tensorflow` is the oldest TensorFlow Lite that the file may meet.
+    """
 
     versions: str = ""
     max_opset: int | None = None
     max_ir_version: int | None = None
     threads: int | None = None
+    ports: Literal["", "float", "int8"] = ""
+    tensorflow: str = ""
 
 
 @dataclass(frozen=True)

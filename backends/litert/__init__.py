@@ -21,6 +21,7 @@ from mcompile.backends.litert.metadata import ENTRY, entry, files, packed_with
 from mcompile.backends.litert.proof import proven
 from mcompile.backends.litert.releases import demand, floor_of, newest, package_for
 from mcompile.backends.litert.sizes import bound
+from mcompile.backends.litert.spelling import spelled
 from mcompile.backends.litert.taken import xnnpack
 from mcompile.backends.litert.walk import Walk
 from mcompile.coverage import Coverage
@@ -28,8 +29,12 @@ from mcompile.errors import ContractError
 from mcompile.files import hashed
 from mcompile.graph import opset
 from mcompile.profile import Target
-from mcompile.schemes.litert import LITERT_INT8_BY_CHANNEL, LITERT_INT16X8_BY_CHANNEL
-from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
+from mcompile.schemes.litert import (
+    LITERT_INT8_BY_CHANNEL,
+    LITERT_INT8_THROUGHOUT,
+    LITERT_INT16X8_BY_CHANNEL,
+)
+from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Samples, Scheme
 
 _FILE = "model.tflite"
 _PACKAGE = "ai-edge-litert"
@@ -53,7 +58,16 @@ class Litert(Backend):
 
     def scheme_on(self, target: Target) -> Scheme:
         """The integers of the precision that is asked for: int16 activations where it is 16x8."""
-        return LITERT_INT16X8_BY_CHANNEL if target.precision is Precision.INT16X8 else self.scheme
+        if target.precision is Precision.INT16X8:
+            return LITERT_INT16X8_BY_CHANNEL
+        return LITERT_INT8_THROUGHOUT if target.runtime.ports == "int8" else self.scheme
+
+    def spelled(self, program: Program, target: Target, samples: Samples | None) -> Program:
+        """Norms and the like in ops of integers, where nothing may stay float.
+
+        Elsewhere they stay whole, and float: that is more accurate, and as fast.
+        """
+        return spelled(program, samples) if target.runtime.ports == "int8" else program
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write `model.tflite` under `out`, once the runtime has read it."""
@@ -96,7 +110,7 @@ def _written(program: Program, target: Target) -> tuple[bytes, Version]:
     """The file, and the first release of TensorFlow Lite that reads it."""
     fixed, stand_in = bound(program)
     draft, floor = Draft(stand_in), floor_of(target.runtime)
-    coded = getattr(target.runtime, "ports", "") == "int8"
+    coded = target.runtime.ports == "int8"
     inputs, outputs = Walk(fixed, draft, coded_ports=coded).write()
     for op in draft.ops:
         demand(op, floor, op.origin or program.name)

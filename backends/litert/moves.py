@@ -119,7 +119,7 @@ def hand_on(walk: Walk, tensor: Tensor, order: Order) -> None:
     walk.same(Held(tensor, order), order)
     mine = walk.quant() in (None, tensor.quant)
     if is_step is not None and name and mine and tensor.shape == _shape(walk, order):
-        walk.draft.rename(tensor, name)
+        walk.draft.rename(tensor, walk.title())
 
 
 def _shape(walk: Walk, order: Order) -> tuple[int, ...]:

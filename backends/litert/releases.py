@@ -90,9 +90,8 @@ def package_for(release: Version) -> str:
 
 def floor_of(runtime: Runtime) -> Version | None:
     """The oldest release that the target may meet; None where the profile names none."""
-    named = getattr(runtime, "tensorflow", "")
-    if named:
-        return Version(named)
+    if runtime.tensorflow:
+        return Version(runtime.tensorflow)
     try:
         pins = SpecifierSet(runtime.versions)
     except InvalidSpecifier as error:

@@ -24,8 +24,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.backends.litert.masks import tamed, unguarded
 from mcompile.graph import array, constant, fresh, name_of
-from mcompile.types import Array, Program
+from mcompile.sweep import sweep
+from mcompile.types import Array, Program, Samples
 
 LONGEST_UNIT = 256
 """Numbers of a row up to which its unit vector is finer in 8 bits than its inverse deviation."""
@@ -33,20 +35,23 @@ _AXES_AS_INPUT = 18
 """The operator set since which ReduceMean reads its axes."""
 
 
-def spelled(program: Program) -> Program:
+def spelled(program: Program, samples: Samples | None = None) -> Program:
     """A copy in which every op of the table above is written in others; equal but for rounding.
 
-    Ops whose shapes or parameters are not known stay as they are.
+    Ops whose shapes or parameters are not known stay as they are. `samples` tell how far masks
+    must reach (`masks`).
     """
     copy = graph.clone(program)
     graph.infer_shapes(copy)
     body = copy.graph.graph
+    unguarded(copy)
+    tamed(copy, samples)
     for node in list(body):
         write = None if node.domain else _SPELLINGS.get(node.op_type)
         made = write(Spelling(body, node), node) if write is not None else None
         if made is not None:
             graph.replace(node.outputs[0], made)
-            body.remove(node, safe=True)
+            sweep([node])
     graph.infer_shapes(copy)
     return copy
 

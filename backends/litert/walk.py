@@ -81,15 +81,19 @@ class Walk(Reading):
         if quant is not None:
             dtype = _dtype(quantizers(value)[0].outputs[0])
         moved = self._codes_read() if self.place.lowering.moves and quant is not None else quant
-        name = self._name(value)
-        if quant is None and is_real(value) and quantizers(value):
-            name = f"{name.removesuffix('.real')}.real"  # its codes are called as the value is
-        tensor = self.draft.tensor(name, arranged(shape, order), dtype, moved)
+        tensor = self.draft.tensor(self.title(index), arranged(shape, order), dtype, moved)
         if moved == quant:
             self._hold(value, tensor, order)
         else:
             self.place.later.append(lambda: self._rescale(value, tensor, order, quant))
         return tensor
+
+    def title(self, index: int = 0) -> str:
+        """What the tensor of an output is called: as the value is, or its codes where they are."""
+        value = self._out(index)
+        name = self._name(value)
+        apart = not self.place.integers and is_real(value) and quantizers(value)
+        return f"{name.removesuffix('.real')}.real" if apart else name
 
     def same(self, source: Held, order: Order, index: int = 0) -> None:
         """Let an output be the memory of what is held, seen as having another shape or order."""

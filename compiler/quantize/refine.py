@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
+from mcompile.errors import Broken
 from mcompile.graph import array, constant, name_of, naming
 from mcompile.quantize import biases, gram
 from mcompile.quantize.correct import HELD, LEAST, layers_of, shift_of
@@ -29,6 +30,7 @@ from mcompile.types import Array, Feeds, Program, QParams, QuantPlan, Scheme
 
 MOST_INPUTS, MOST_EACH, MOST_WEIGHTS = 2304, 1 << 22, 1 << 25
 """Inputs and weights of a layer, and weights in all, beyond which integers are the nearest ones."""
+_PAIR = {"DequantizeLinear", "QuantizeLinear"}
 _THIRD = 3
 _BETWEEN_S = 5.0
 """Time between two writings of the file: that of a large model is no small one."""
@@ -111,7 +113,7 @@ class _Pass:
         self._room = MOST_WEIGHTS
         self._program = insert(source, plan, scheme)
         made = {v.name: n for n in self._program.graph.graph for v in n.outputs}
-        self._nodes = {n: made[node.outputs[0].name] for n, node in layers.items()}
+        self._nodes = {n: _behind(made[node.outputs[0].name]) for n, node in layers.items()}
 
     def walk(self, feeds: Sequence[Feeds], held: int, threads: int | None) -> Walk:
         """The walk that stops before and behind each layer."""
@@ -198,6 +200,16 @@ class _Pass:
             for values, data in zip(walk.held, found, strict=True):
                 values[name] = data + biases.shape_of(node, shift, data.ndim)
         return shift
+
+
+def _behind(node: ir.Node) -> ir.Node:
+    """The layer itself where its name is that of the codes that leave the graph in its place."""
+    while node.op_type in _PAIR:
+        maker = node.inputs[0].producer() if node.inputs[0] is not None else None
+        if maker is None:
+            raise Broken("codes that nobody makes", where=name_of(node.outputs[0]))
+        node = maker
+    return node
 
 
 def _along(params: QParams, data: Array) -> Array:

@@ -33,6 +33,7 @@ _CURVES = frozenset({"LeakyRelu", "PRelu", "Sigmoid", "Softmax", "Tanh"})
 _MEANS = frozenset({"GlobalAveragePool", "ReduceMean"})
 _BYTES_ONLY_MOVES = frozenset({"Resize", "SpaceToDepth"})
 _BYTES_ONLY = frozenset({"Clip", "HardSwish", "LogSoftmax", "LpNormalization", "ReduceSum", "Relu"})
+_COARSE_CURVES = frozenset({"Abs", "Exp", "Gelu", "Log", "Neg", "Pow", "Where"})
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 LITERT_INT8 = Scheme(
@@ -59,6 +60,11 @@ LITERT_INT8 = Scheme(
 
 LITERT_INT8_BY_CHANNEL = replace(LITERT_INT8, single=frozenset())
 """The same for runtimes whose FULLY_CONNECTED takes one weight scale for each output."""
+
+LITERT_INT8_THROUGHOUT = replace(
+    LITERT_INT8_BY_CHANNEL, carried=LITERT_INT8.carried | _COARSE_CURVES
+)
+"""The same where nothing may stay float: curves that lose more on integers than they gain."""
 
 LITERT_INT16X8 = replace(
     LITERT_INT8,

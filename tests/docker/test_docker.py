@@ -26,6 +26,9 @@ PACKAGE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PACKAGE["project"]
 VERSION = PROJECT["version"]
 PLATFORMS = {"aarch64": "linux/arm64"}  # accelerators of Intel sit beside an x86-64 processor
+PHONES = {"phone", "android-mid", "android-flagship"}  # run no containers: a desk builds for them
+ON_TOP = {"openvino": "openvino", "litert": "ai-edge-litert"}
+"""The runtimes whose images are put on top of ONNX Runtime's, and the packages that they add."""
 
 
 def images() -> dict[str, tuple[str, str]]:
@@ -96,7 +99,8 @@ def test_an_image_is_for_the_processor_of_its_target(name: str) -> None:
     assert value(body, "inherits") == f'["_{runtime}"]'
     assert f'TARGET = "{target}" }}' in value(body, "args")
     assert value(body, "tags") == f'["mcompile:{name}"]'
-    platform = PLATFORMS.get(targets.load(target).device.arch, "linux/amd64")
+    arch = "x86_64" if target in PHONES else targets.load(target).device.arch
+    platform = PLATFORMS.get(arch, "linux/amd64")
     assert value(body if own else bake("target")[f"_{runtime}"], "platforms") == f'["{platform}"]'
 
 
@@ -107,25 +111,34 @@ def test_the_bake_file_builds_from_the_dockerfile_at_the_root(runtime: str) -> N
     assert ROOT / value(body, "dockerfile").strip('"') == dockerfile(runtime)
 
 
-def test_openvino_is_put_on_top_of_the_image_that_has_the_rest() -> None:
-    (base,) = [line for line in lines("openvino") if line.startswith("FROM ")]
+@pytest.mark.parametrize("runtime", ON_TOP)
+def test_a_further_runtime_is_put_on_top_of_the_image_that_has_the_rest(runtime: str) -> None:
+    (base,) = [line for line in lines(runtime) if line.startswith("FROM ")]
     assert base == "FROM ${BASE}"
-    below = given("openvino")["BASE"].removeprefix("mcompile:")
+    below = given(runtime)["BASE"].removeprefix("mcompile:")
     assert IMAGES[below][0] == "onnxruntime"
-    assert value(bake("target")["_openvino"], "contexts") == f'{{ onnxruntime = "target:{below}" }}'
-    for name, (runtime, _) in IMAGES.items():
-        if runtime == "openvino":
-            assert 'BASE = "onnxruntime",' in value(bake("target")[name], "args")
+    common = bake("target")[f"_{runtime}"]
+    assert value(common, "contexts") == f'{{ onnxruntime = "target:{below}" }}'
+    for name in [n for n, (own, _) in IMAGES.items() if own == runtime]:
+        body = bake("target")[name]
+        assert 'BASE = "onnxruntime",' in value(body, "args")
+        context = value(body if "contexts" in body else common, "contexts")
+        (under,) = re.findall(r'"target:(.*)"', context)
+        platform = value(body if "platforms" in body else common, "platforms")
+        assert value(bake("target")[under], "platforms") == platform
     # What the image below has set is not said again, apart from the user, who had to be root.
-    assert {*last("openvino")} == {"ARG", "FROM", "RUN", "LABEL", "USER"}
-    assert last("openvino")["USER"] == last("onnxruntime")["USER"]
+    assert {*last(runtime)} == {"ARG", "FROM", "RUN", "LABEL", "USER"}
+    assert last(runtime)["USER"] == last("onnxruntime")["USER"]
 
 
-def test_openvino_comes_from_the_packages_own_extra() -> None:
-    (step,) = [line for line in lines("openvino") if "pip install" in line]
-    (extra,) = re.findall(r'"mcompile\[(\w+)\]"', step)
-    assert [need.partition(">")[0] for need in PROJECT["optional-dependencies"][extra]] == [extra]
-    assert "pip uninstall --quiet --yes openvino-telemetry" in step
+@pytest.mark.parametrize("runtime", ON_TOP)
+def test_a_further_runtime_comes_from_the_packages_own_extra(runtime: str) -> None:
+    (step,) = [line for line in lines(runtime) if "pip install" in line]
+    assert re.findall(r'"mcompile\[(\w+)\]"', step) == [runtime]
+    needs = PROJECT["optional-dependencies"][runtime]
+    assert [need.partition(">")[0] for need in needs] == [ON_TOP[runtime]]
+    told = "pip uninstall --quiet --yes openvino-telemetry" in step
+    assert told is (runtime == "openvino")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +151,9 @@ def test_openvino_comes_from_the_packages_own_extra() -> None:
         ("openvino", "cpu-server", True),
         ("openvino", "raspberry-pi-4", False),
         ("openvino", "intel-nqu", False),
+        ("litert", "phone", True),
+        ("litert", "raspberry-pi-5", True),
+        ("litert", "cpu-server", False),
     ],
 )
 def test_a_target_of_another_runtime_or_none_fails_the_build(
@@ -180,6 +196,7 @@ def test_what_a_build_may_be_given_has_a_default() -> None:
     assert given("openvino") == {
         "BASE": "mcompile:cpu-server", "DRIVER": '""', "TARGET": "intel-npu",
     }  # fmt: skip
+    assert given("litert") == {"BASE": "mcompile:cpu-server", "TARGET": "phone"}
 
 
 def test_the_label_says_the_version_that_is_installed() -> None:

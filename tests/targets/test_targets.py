@@ -16,7 +16,10 @@ from mcompile.types import Precision
 
 SHIPPED = [
     "a100",
+    "android-flagship",
+    "android-mid",
     "arm-server",
+    "coral",
     "cortex-m4",
     "cortex-m55",
     "cortex-m7",
