@@ -52,7 +52,7 @@ OPTIONS: dict[str, Callable[[Command], Command]] = {
     "target": click.option("--target", default="", help="A profile's name, or a TOML file."),
     "precision": click.option(
         "--precision",
-        help="fp32, fp16, bf16, int8, int8-dynamic, int8-weights, int4-weights or auto.",
+        help="fp32, fp16, bf16, int8, int8-dynamic, int8-weights, int4-weights, int16x8 or auto.",
     ),
     "backend": click.option(
         "--backend",

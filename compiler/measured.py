@@ -29,6 +29,7 @@ import numpy as np
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
 from mcompile.check import Checked
 from mcompile.errors import ContractError
+from mcompile.measure.latency import P99_RUNS
 from mcompile.measure.machine import stated
 from mcompile.profile import Budgets, Device
 from mcompile.types import Array, Check, Measured, Verdict
@@ -164,6 +165,9 @@ def _wrong(record: Record) -> str:
         return f"{len(record.latency_ms.samples)} samples of {record.runs} runs"
     if known != sorted(known):
         return "the percentiles of latency_ms do not grow"
+    mean = record.latency_ms.mean
+    if mean is not None and not record.latency_ms.samples and not known[0] <= mean <= known[-1]:
+        return "the mean of latency_ms lies outside of its percentiles"
     return "" if record.device.name and record.device.arch else "the device has no name or arch"
 
 
@@ -188,7 +192,9 @@ def _latency(record: Record, name: str, q: float, limit: float | None) -> Measur
     """
     known, note = record.latency_ms.known(), _note(record)
     if q in known:
-        return Measured(name, known[q], "ms", note=note)
+        few = q > 90 and record.runs < P99_RUNS
+        doubt = f"{record.runs} runs are too few for a {q}th percentile" if few else ""
+        return Measured(name, known[q], "ms", counts=not few, doubt=doubt, note=note)
     low = max((v for p, v in known.items() if p < q), default=0.0)
     high = min((v for p, v in known.items() if p > q), default=math.inf)
     value = low if math.isinf(high) or (limit is not None and low > limit) else high

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from mcompile import guide
@@ -73,7 +74,8 @@ class Litert(Backend):
         """Write `model.tflite` under `out`, once the runtime has read it."""
         data, release = _written(program, target)
         (out / _FILE).write_bytes(data)
-        pins = ",".join(filter(None, (target.runtime.versions, f">={package_for(release)}")))
+        asked = ",".join(filter(None, (target.runtime.versions, f">={package_for(release)}")))
+        pins = str(SpecifierSet(asked))  # each bound once
         device = target.device
         return Artifact(
             backend=self.name,
@@ -96,7 +98,7 @@ class Litert(Backend):
     def coverage(self, artifact: Artifact, folder: Path) -> Sequence[Coverage]:
         """What XNNPACK took here, and what other delegates would by their documents."""
         data = (folder / artifact.files[0].path).read_bytes()
-        ops = listed(data)
+        ops = [op for op in listed(data) if not op.unpacks]
         return (xnnpack(data, ops), *coverage(ops))
 
     def kit(

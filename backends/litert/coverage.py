@@ -13,7 +13,10 @@ from mcompile.types import Provenance
 
 
 def coverage(ops: Sequence[Listed], delegates: Iterable[Delegate] = ALL) -> tuple[Coverage, ...]:
-    """A row for each delegate: what it would take by default. Nothing of it was run."""
+    """A row for each delegate: what it would take by default. Nothing of it was run.
+
+    What only unpacks a constant is no operator to them: `ops` are without it.
+    """
     return tuple(_row(ops, delegate) for delegate in delegates)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -46,6 +46,11 @@ class Listed:
         return tuple(t for t in self.inputs if t is not None and not t.constant)
 
     @property
+    def unpacks(self) -> bool:
+        """Whether it makes reals of a constant: what it makes is a constant to every delegate."""
+        return self.kind == "DEQUANTIZE" and not self.computed
+
+    @property
     def is_float(self) -> bool:
         """Whether it computes on floats; what makes integers of floats, or floats, does not."""
         if self.kind in ("QUANTIZE", "DEQUANTIZE", "CAST"):
@@ -62,9 +67,13 @@ def listed(data: bytes) -> tuple[Listed, ...]:
         model = schema.Model.GetRootAs(data, 0)
         graph = model.Subgraphs(0)
         tensors = [_seen(model, graph.Tensors(i), i) for i in range(graph.TensorsLength())]
-        return tuple(
-            _operator(model, graph.Operators(i), tensors) for i in range(graph.OperatorsLength())
-        )
+        found = []
+        for index in range(graph.OperatorsLength()):
+            found.append(_operator(model, graph.Operators(index), tensors))
+            if found[-1].unpacks:
+                made = found[-1].outputs[0]
+                tensors[made.index] = replace(made, constant=True)
+        return tuple(found)
     # A damaged flatbuffer shows as whatever reading at a wrong place raises.
     except Exception as error:
         raise ContractError(

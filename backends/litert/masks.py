@@ -12,17 +12,30 @@ choose nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
 import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.quantize.extremes import extremes
 from mcompile.sweep import sweep
-from mcompile.types import Array, Program, Samples
+from mcompile.types import Array, Program
 
 _ENDLESS = -1e4
 """Below it a number stands for minus infinity: no score of a trained network comes near."""
 _BEHIND = 9.0
+
+
+class Ends(Protocol):
+    """The least and the largest finite value that a tensor held."""
+
+    low: float
+    high: float
+
+
+Observe = Callable[[Program], Mapping[str, Ends]]
+"""Shows samples to a program and tells the ends of its tensors by name."""
 
 
 def unguarded(program: Program) -> None:
@@ -38,13 +51,13 @@ def unguarded(program: Program) -> None:
             sweep([node])
 
 
-def tamed(program: Program, samples: Samples | None) -> None:
-    """Give masks an end that the samples ask for, in place; without samples they stay."""
+def tamed(program: Program, observe: Observe | None) -> None:
+    """Give masks an end that the samples ask for, in place; they stay where none can be asked."""
     masked = [n for n in program.graph.graph if _mask(n) is not None]
     chosen = [n for n in program.graph.graph if _is_choice(n)]
-    if samples is None or not (masked or chosen):
+    if observe is None or not (masked or chosen):
         return
-    low, high = _ends(program, samples)
+    low, high = _ends(program, observe(program))
     for node in masked:
         found = _mask(node)
         assert found is not None  # it was a line above
@@ -72,9 +85,8 @@ def _is_choice(node: ir.Node) -> bool:
     return any(g is not None and g.dtype == np.float32 and (g < _ENDLESS).any() for g in given)
 
 
-def _ends(program: Program, samples: Samples) -> tuple[float, float]:
+def _ends(program: Program, ranges: Mapping[str, Ends]) -> tuple[float, float]:
     """The ends of all that a Softmax reads, without what was masked."""
-    ranges = extremes(program, samples)
     low = high = 0.0
     for node in program.graph.graph:
         if node.op_type != "Softmax" or node.inputs[0] is None:

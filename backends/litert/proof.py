@@ -13,6 +13,8 @@ from mcompile.errors import LoweringError
 _SECOND = 2
 """A size for what the caller may choose, beside the 1 that the file says."""
 
+_SIZES = "--input with a number for the free size, such as --input F32[1,3,224,224]"
+
 
 def proven(data: bytes, draft: Draft, name: str) -> None:
     """Raise `LoweringError` naming the node whose operator the runtime refuses.
@@ -33,7 +35,7 @@ def proven(data: bytes, draft: Draft, name: str) -> None:
         raise LoweringError(
             f"LiteRT refuses {_operator(told, draft)}: {told[:200]}",
             where=_origin(told, draft) or name,
-            fix=WAYS_OUT,
+            fix=_SIZES if draft.stand_in else WAYS_OUT,
         ) from error
 
 

@@ -18,16 +18,17 @@ It leaves eps out, which changes rows of no variance alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.backends.litert.masks import tamed, unguarded
+from mcompile.backends.litert.masks import Observe, tamed, unguarded
 from mcompile.graph import array, constant, fresh, name_of
 from mcompile.sweep import sweep
-from mcompile.types import Array, Program, Samples
+from mcompile.types import Array, Program
 
 LONGEST_UNIT = 256
 """Numbers of a row up to which its unit vector is finer in 8 bits than its inverse deviation."""
@@ -35,17 +36,17 @@ _AXES_AS_INPUT = 18
 """The operator set since which ReduceMean reads its axes."""
 
 
-def spelled(program: Program, samples: Samples | None = None) -> Program:
+def spelled(program: Program, observe: Observe | None = None) -> Program:
     """A copy in which every op of the table above is written in others; equal but for rounding.
 
-    Ops whose shapes or parameters are not known stay as they are. `samples` tell how far masks
+    Ops whose shapes or parameters are not known stay as they are. `observe` tells how far masks
     must reach (`masks`).
     """
     copy = graph.clone(program)
     graph.infer_shapes(copy)
     body = copy.graph.graph
     unguarded(copy)
-    tamed(copy, samples)
+    tamed(copy, observe)
     for node in list(body):
         write = None if node.domain else _SPELLINGS.get(node.op_type)
         made = write(Spelling(body, node), node) if write is not None else None
@@ -115,20 +116,45 @@ def _layer(write: Spelling, node: ir.Node) -> ir.Value | None:
 
 
 def _groups(write: Spelling, node: ir.Node) -> ir.Value | None:
-    """Rows of each group: N, G, the rest; then scale and bias of each channel."""
+    """Channels cut into groups, axes 1 and 2, the mean over all but the groups."""
     x, shape = node.inputs[0], _shape(node.inputs[0])
     scale, bias = array(node.inputs[1]), array(node.inputs[2])
     if x is None or shape is None or scale is None or bias is None or len(shape) < 3:
         return None
     groups = graph.integer(node, "num_groups", shape[1])
-    cut = write.number(np.array([0, groups, -1], np.int64))
-    rows = write("Reshape", x, cut)
-    d = write("Sub", rows, write.mean(rows, [2]))
-    normal = write("Mul", d, _root(write, d, [2], node.attributes.get_float("epsilon", 1e-5)))
-    back = write("Reshape", normal, write.number(np.array([0, *shape[1:]], np.int64)))
-    column = (-1, *(1 for _ in shape[2:]))
-    each = [np.repeat(p, shape[1] // p.size).reshape(column) for p in (scale, bias)]
-    return write("Add", write("Mul", back, each[0]), each[1])
+    whole, inner = _before_rows(x, groups) if groups == shape[1] else (x, shape)
+    cut = np.array([0, groups, inner[1] // groups, *inner[2:]], np.int64)
+    rows = whole if inner[1] == groups else write("Reshape", whole, write.number(cut))
+    axes = list(range(2, len(inner) + (rows is not whole)))
+    d = write("Sub", rows, write.mean(rows, axes))
+    normal = write("Mul", d, _root(write, d, axes, node.attributes.get_float("epsilon", 1e-5)))
+    is_cut = rows is not whole or whole is not x
+    if groups == shape[1]:
+        normal = _affine(write, normal, (scale, bias), len(axes))
+    if is_cut:
+        normal = write("Reshape", normal, write.number(np.array([0, *shape[1:]], np.int64)))
+    if groups == shape[1]:
+        return normal
+    each = [np.repeat(p, shape[1] // p.size) for p in (scale, bias)]
+    return _affine(write, normal, (each[0], each[1]), len(shape) - 2)
+
+
+def _affine(write: Spelling, x: ir.Value, given: tuple[Array, Array], behind: int) -> ir.Value:
+    """x * scale + bias by channel, with that many axes behind; neither where it changes nothing."""
+    scale, bias = (p.reshape((-1, *[1] * behind)) for p in given)
+    x = x if (scale == 1).all() else write("Mul", x, scale)
+    return x if not bias.any() else write("Add", x, bias)
+
+
+def _before_rows(x: ir.Value, groups: int) -> tuple[ir.Value, tuple[int, ...]]:
+    """The value that a Reshape made long rows of, one for each group; or the value itself."""
+    maker, own = x.producer(), _shape(x) or ()
+    source = maker.inputs[0] if maker is not None and maker.op_type == "Reshape" else None
+    shape = _shape(source)
+    if source is None or shape is None or len(shape) < 3 or len(own) != 3 or shape[1] % groups:
+        return x, own
+    same = shape[0] == own[0] and prod(shape[1:]) == prod(own[1:]) and shape[1] > groups
+    return (source, shape) if same else (x, own)
 
 
 def _batch(write: Spelling, node: ir.Node) -> ir.Value | None:

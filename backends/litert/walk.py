@@ -165,10 +165,8 @@ class Walk(Reading):
         quant, others = quant_of(node), [q.outputs[0] for q in quantizers(source)]
         if quant is None:
             raise refusal(node, "its scale is computed when the model runs")
-        sibling = next((v for v in others if self.values.known(v)), source)
-        held = self.values.first(self._form(sibling))
-        name = self._name(source, coded=True)
-        tensor = self.requantized(held.tensor, quant, name, _dtype(made))
+        held = self.held(next((v for v in others if self.values.known(v)), source))
+        tensor = self.requantized(held.tensor, quant, self._name(source, True), _dtype(made))
         self.values.hold(made, tensor, held.order)
 
     def _input(self, value: ir.Value) -> Tensor:

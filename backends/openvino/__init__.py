@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from packaging.specifiers import SpecifierSet
+
 from mcompile.backend import Backend, Executor
 from mcompile.backends.openvino import devices
 from mcompile.backends.openvino.conversion import SIZES, write
@@ -58,7 +60,8 @@ class Openvino(Backend):
             _demand_sizes(program)
         write(program, out / _FILES[0])
         compiled(out / _FILES[0], {}, "CPU", LoweringError)
-        versions = ",".join(filter(None, (target.runtime.versions, f">={_SINCE}")))
+        asked = ",".join(filter(None, (target.runtime.versions, f">={_SINCE}")))
+        versions = str(SpecifierSet(asked))  # each bound once
         return Artifact(
             backend=self.name,
             precision=target.precision,

@@ -12,6 +12,7 @@ from mcompile.errors import SamplesError
 from mcompile.graph import array, dtype_of, integer, is_constant, name_of, values
 from mcompile.oracle import Oracle
 from mcompile.quantize.identity import identities, of_model
+from mcompile.quantize.masked import masked
 from mcompile.quantize.ranges import Ranges
 from mcompile.quantize.stored import Observed, Progress, linked, load, save
 from mcompile.types import Array, Program, Sample, Samples
@@ -151,11 +152,16 @@ class _Pass:
 
 
 def _watched(program: Program) -> dict[str, tuple[int, ...]]:
-    """The float tensors that are not constants, each with the axes it is observed along."""
+    """The float tensors that are not constants, each with the axes it is observed along.
+
+    Those that a mask of infinities runs through have no range, and are left out.
+    """
+    endless = masked(program)
     return {
         name_of(v): tuple(sorted({axis for node in v.consumers() for axis in _axis(node, v)}))
         for v in values(program.graph.graph)
         if v.name and not v.is_initializer() and dtype_of(v) == "float32" and array(v) is None
+        if v not in endless
     }
 
 

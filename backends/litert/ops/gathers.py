@@ -44,7 +44,7 @@ def _gather(walk: Walk, node: ir.Node) -> None:
 def _run(indices: Array, size: int) -> Range | None:
     """Indices, at most along one axis, that follow each other, as a range."""
     flat = np.where(indices < 0, indices + size, indices).reshape(-1).tolist()
-    if indices.ndim > 1 or not flat:
+    if indices.ndim > 1 or not flat or min(flat) < 0 or max(flat) >= size:
         return None
     is_run = flat == list(range(flat[0], flat[0] + len(flat)))
     return Range(flat[0], len(flat)) if is_run else None

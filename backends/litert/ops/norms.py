@@ -21,6 +21,7 @@ from mcompile.backends.litert.lowering import Lowering
 from mcompile.backends.litert.ops.softmax import last
 from mcompile.backends.litert.steps import Steps
 from mcompile.backends.litert.values import Held
+from mcompile.backends.litert.views import View
 from mcompile.backends.litert.walk import Walk
 
 _EPSILON = 1e-5
@@ -87,6 +88,8 @@ def _layer(walk: Walk, node: ir.Node) -> None:
 
 def _groups(walk: Walk, node: ir.Node) -> None:
     """Channels are cut into groups where they lie; an instance norm has a group for each."""
+    if _in_pieces(walk, node):
+        return
     held, steps = _source(walk, node), Steps(walk)
     channels = walk.shape(node.inputs[0])[1]
     count = graph.integer(node, "num_groups", channels)
@@ -105,6 +108,33 @@ def _groups(walk: Walk, node: ir.Node) -> None:
         steps("ADD", product, bias, out=out)
     else:
         steps.shaped(steps("ADD", product, bias), out.shape, out)
+
+
+def _in_pieces(walk: Walk, node: ir.Node) -> bool:
+    """Write an instance norm of what lies in no order on the pieces of memory that it is made of.
+
+    Exporters write a group norm so: a Reshape makes each group a channel of one long row.
+    """
+    view, constants = walk.deferred(node.inputs[0]), [walk.constant(v) for v in node.inputs[1:3]]
+    if view is None or node.op_type != "InstanceNormalization" or view.order() is not None:
+        return False
+    if view.tensor.dtype != "float32" or any(c is None or c.quant for c in constants):
+        return False
+    steps, channel = Steps(walk), view.axes[1]
+    axes = [p for run in view.axes[2:] for p in run]
+    _, d = _centred(steps, steps.shaped(view.tensor, view.sizes), axes)
+    root = _rooted(steps, d, axes, node.attributes.get_float("epsilon", _EPSILON))
+    places = sorted(range(len(channel)), key=channel.__getitem__)
+    wide = [n if p in channel else 1 for p, n in enumerate(view.sizes)]
+    each = [view.sizes[p] for p in channel]
+    scale, bias = (
+        steps.number(c.data.reshape(each).transpose(places).reshape(wide), "float32")
+        for c in constants
+        if c is not None
+    )
+    made = steps("ADD", steps("MUL", d, steps("MUL", root, scale)), bias)
+    walk.defer(View(made, view.sizes, view.axes))
+    return True
 
 
 def _grouped(walk: Walk, value: ir.Value | None, wide: tuple[int, ...], count: int) -> Tensor:

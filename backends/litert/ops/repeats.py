@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from mcompile import graph
 from mcompile.backends.litert.draft import Tensor
+from mcompile.backends.litert.foresight import wanted
 from mcompile.backends.litert.kernels import CODES, demand
 from mcompile.backends.litert.layout import Order, arranged, straight
 from mcompile.backends.litert.lowering import BOTH, Lowering
@@ -29,7 +30,7 @@ def _expand(walk: Walk, node: ir.Node) -> None:
     wide = walk.view(value).reshaped((1,) * (len(shape) - len(old)) + old)
     if wide is None or 0 in shape:
         raise walk.place.refused("it repeats a value that is empty")
-    order = _kept(wide)
+    order = _kept(wide, wanted(node.outputs[0]))
     source = demand(walk, walk.values.seen(wide, order, "wide"), CODES | {"bool", "uint32"})
     target = _target(walk, node, shape, order)
     made = walk.scratch(source, arranged(shape, order))
@@ -37,10 +38,12 @@ def _expand(walk: Walk, node: ir.Node) -> None:
     walk.see(View.of(made, order))
 
 
-def _kept(view: View) -> Order:
-    """The order it lies in; the program's where nothing but sizes of 1 differ."""
-    order = straight(len(view.axes))
-    return order if view.holds(order) else view.nearest()
+def _kept(view: View, behind: Order | None) -> Order:
+    """The order it lies in: where nothing but sizes of 1 differ, the readers', else the program's."""
+    for order in (behind, straight(len(view.axes))):
+        if order is not None and len(order) == len(view.axes) and view.holds(order):
+            return order
+    return view.nearest()
 
 
 def _target(walk: Walk, node: ir.Node, shape: Sequence[int], order: Order) -> Tensor:
