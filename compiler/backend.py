@@ -7,15 +7,26 @@ writes what its runtime runs and opens it again; it does not calibrate, time, co
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from mcompile.coverage import Coverage
 from mcompile.profile import Target
 from mcompile.record import Layer
-from mcompile.types import Artifact, Feeds, Precision, Program, Samples, Scheme
+from mcompile.types import Artifact, Feeds, Precision, Program, Scheme
+
+
+class Ends(Protocol):
+    """The least and the largest finite value that a tensor held."""
+
+    low: float
+    high: float
+
+
+Observe = Callable[[Program], Mapping[str, Ends]]
+"""Shows samples to a program and tells the ends of its tensors by name."""
 
 
 class Executor(ABC):
@@ -64,10 +75,11 @@ class Backend(ABC):
         """
         return None
 
-    def spelled(self, program: Program, target: Target, samples: Samples | None) -> Program:
+    def spelled(self, program: Program, target: Target, observe: Observe | None) -> Program:
         """The program in ops that its integers have kernels for, before scales are set for it.
 
-        The same computation; the same program where not overridden. `samples` show what masks hold.
+        The same computation; the same program where not overridden. `observe` tells how far
+        masks must reach, None where there are no samples.
         """
         return program
 

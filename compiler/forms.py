@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import onnx_ir as ir
@@ -13,6 +14,7 @@ from mcompile.integers import counted, integers, nothing, scheme_for
 from mcompile.journal import Journal
 from mcompile.optimizer import at_opset, spelled
 from mcompile.quantize import Ranges, dynamic, half
+from mcompile.quantize.extremes import extremes
 from mcompile.quantize.half import OF
 from mcompile.quantize.recipe import Chosen
 from mcompile.quantize.weight_only import BITS, OPSETS, weight_only
@@ -54,7 +56,8 @@ def forms_of(
     for precision in request.precisions:
         if precision in CALIBRATED and calibration is not None:
             able = _able(request, program, _PAIRS_OF_16_BITS) if precision is _WIDE else program
-            able = request.backend.spelled(able, request.integers, calibration)
+            observe = partial(extremes, samples=calibration)
+            able = request.backend.spelled(able, request.integers, observe)
             found = integers(request, able, (calibration, evaluation), journal, shared=shared)
             ranges = found.ranges
             made[precision] = Made(found.program, found.plan, found.chosen)

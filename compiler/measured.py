@@ -165,8 +165,7 @@ def _wrong(record: Record) -> str:
         return f"{len(record.latency_ms.samples)} samples of {record.runs} runs"
     if known != sorted(known):
         return "the percentiles of latency_ms do not grow"
-    mean = record.latency_ms.mean
-    if mean is not None and not record.latency_ms.samples and not known[0] <= mean <= known[-1]:
+    if not known[0] <= (record.latency_ms.average() or known[0]) <= known[-1]:
         return "the mean of latency_ms lies outside of its percentiles"
     return "" if record.device.name and record.device.arch else "the device has no name or arch"
 
@@ -223,9 +222,8 @@ def _golden(folder: Path, manifest: Manifest, record: Record, path: Path) -> tup
     try:
         data = place.read_bytes()
     except OSError as error:
-        raise ContractError("the device's outputs are missing", where=str(place), fix=_AGAIN) from (
-            error
-        )
+        gone = "the device's outputs are missing"
+        raise ContractError(gone, where=str(place), fix=_AGAIN) from error
     wanted = [golden.cases[0][1][port.name] for port in manifest.artifact.outputs]
     worst = max(distance(g, w) for g, w in zip(_split(data, wanted, place), wanted, strict=True))
     row = Measured("golden_error", worst, "of the largest output", device=record.device.name)

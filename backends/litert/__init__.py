@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from mcompile import guide
-from mcompile.backend import Backend, Executor
+from mcompile.backend import Backend, Executor, Observe
 from mcompile.backends.litert.coverage import coverage
 from mcompile.backends.litert.draft import Draft
 from mcompile.backends.litert.executor import Interpreted
@@ -35,7 +35,7 @@ from mcompile.schemes.litert import (
     LITERT_INT8_THROUGHOUT,
     LITERT_INT16X8_BY_CHANNEL,
 )
-from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Samples, Scheme
+from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
 
 _FILE = "model.tflite"
 _PACKAGE = "ai-edge-litert"
@@ -63,12 +63,12 @@ class Litert(Backend):
             return LITERT_INT16X8_BY_CHANNEL
         return LITERT_INT8_THROUGHOUT if target.runtime.ports == "int8" else self.scheme
 
-    def spelled(self, program: Program, target: Target, samples: Samples | None) -> Program:
+    def spelled(self, program: Program, target: Target, observe: Observe | None) -> Program:
         """Norms and the like in ops of integers, where nothing may stay float.
 
         Elsewhere they stay whole, and float: that is more accurate, and as fast.
         """
-        return spelled(program, samples) if target.runtime.ports == "int8" else program
+        return spelled(program, observe) if target.runtime.ports == "int8" else program
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write `model.tflite` under `out`, once the runtime has read it."""

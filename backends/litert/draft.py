@@ -135,6 +135,7 @@ class Draft:
             if other.name == name and other is not tensor:
                 self._names.discard(name)
                 other.name = self._free(f"{name}.inner")
+        self._names.discard(tensor.name)
         self._names.add(name)
         tensor.name = name
 

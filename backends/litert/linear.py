@@ -30,13 +30,15 @@ def linear(
 ) -> None:
     """Write the node at hand as the layer; `weights` lie N, K, `bias` is a vector of N.
 
-    The value is read in `order`, where one is said: its last axis there is K.
+    The value is read in `order`, where one is said: its last axis there is K. Else all axes but the
+    last may lie as they do, and so they lie in what is made.
     """
+    kept = None
     if order is None:
-        source, weights = _source(walk, value, weights)
+        source, weights, kept = _source(walk, value, weights)
     else:
         source = walk.read(value, order)
-    made = walk.make()
+    made = walk.make(kept)
     if len(source.shape) == 1:
         flat = walk.scratch(source, (1, *source.shape))
         walk.draft.reshape(source, flat)
@@ -83,12 +85,18 @@ def _zeros(walk: Walk, weights: Constant, source: Tensor) -> Tensor:
     return walk.draft.constant("zeros", np.zeros(count, dtype), quant)
 
 
-def _source(walk: Walk, value: ir.Value | None, weights: Constant) -> tuple[Tensor, Constant]:
-    """What the layer reads: a flattened picture as it lies, its columns rearranged to fit."""
+def _source(
+    walk: Walk, value: ir.Value | None, weights: Constant
+) -> tuple[Tensor, Constant, Order | None]:
+    """What the layer reads: a flattened picture as it lies, its columns rearranged to fit.
+
+    The order is that of rows of more axes than one, where it is kept.
+    """
     waiting = walk.deferred(value)
     columns = waiting.columns() if waiting is not None else None
     if waiting is None or columns is None:
-        return walk.read(value), weights
+        order = _rows(walk, value)
+        return walk.read(value, order), weights, order
     sizes, order = columns
     axes = [0, *(a + 1 for a in order)]
     data = weights.data.reshape(len(weights.data), *sizes).transpose(axes)
@@ -97,7 +105,16 @@ def _source(walk: Walk, value: ir.Value | None, weights: Constant) -> tuple[Tens
         flat = walk.scratch(waiting.tensor, waiting.shape)
         walk.draft.reshape(waiting.tensor, flat)
     data = np.ascontiguousarray(data.reshape(weights.data.shape))
-    return flat, Constant(weights.name, data, weights.quant)
+    return flat, Constant(weights.name, data, weights.quant), None
+
+
+def _rows(walk: Walk, value: ir.Value | None) -> Order | None:
+    """The order in which the value lies, where its last axis lies last in memory too."""
+    rank = len(walk.shape(value))
+    if value is None or rank < 3 or walk.constant(value) is not None:
+        return None
+    order = walk.view(value).order()
+    return order if order is not None and order[-1] == rank - 1 else None
 
 
 def swapped(rank: int) -> tuple[int, ...]:

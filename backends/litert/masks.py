@@ -12,30 +12,19 @@ choose nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.backend import Ends, Observe
 from mcompile.sweep import sweep
 from mcompile.types import Array, Program
 
 _ENDLESS = -1e4
 """Below it a number stands for minus infinity: no score of a trained network comes near."""
 _BEHIND = 9.0
-
-
-class Ends(Protocol):
-    """The least and the largest finite value that a tensor held."""
-
-    low: float
-    high: float
-
-
-Observe = Callable[[Program], Mapping[str, Ends]]
-"""Shows samples to a program and tells the ends of its tensors by name."""
 
 
 def unguarded(program: Program) -> None:

@@ -25,7 +25,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.backends.litert.masks import Observe, tamed, unguarded
+from mcompile.backend import Observe
+from mcompile.backends.litert.masks import tamed, unguarded
 from mcompile.graph import array, constant, fresh, name_of
 from mcompile.sweep import sweep
 from mcompile.types import Array, Program

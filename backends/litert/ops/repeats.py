@@ -39,7 +39,7 @@ def _expand(walk: Walk, node: ir.Node) -> None:
 
 
 def _kept(view: View, behind: Order | None) -> Order:
-    """The order it lies in: where nothing but sizes of 1 differ, the readers', else the program's."""
+    """The order it lies in; where only sizes of 1 differ, the readers', else the program's."""
     for order in (behind, straight(len(view.axes))):
         if order is not None and len(order) == len(view.axes) and view.holds(order):
             return order

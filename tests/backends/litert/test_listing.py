@@ -60,3 +60,9 @@ def test_a_transposed_convolution_works_on_each_input() -> None:
 def test_damaged_bytes_are_no_file() -> None:
     with pytest.raises(ContractError, match="cannot be read as a"):
         listed(b"\0" * 3)
+
+
+def test_weights_that_are_unpacked_are_constants_to_whoever_reads_them() -> None:
+    halves = Seen(1, "float16", (4,), True)
+    assert Listed("DEQUANTIZE", 1, (halves,), (Seen(2, "float32", (4,), False),), {}).unpacks
+    assert not Listed("RELU", 1, (halves,), (halves,), {}).unpacks

@@ -23,6 +23,8 @@ NUMBERS = {
     "parts": [1, 3, 2], "run": [1, 2], "some": [2, 0, -1], "one": [1], "flat": [2, -1],
     "wide": [2, 6, 4, 5], "times": [1, 2, 1, 3], "rows": [[0, 1], [1, -2]], "axes": [0, 3],
 }  # fmt: skip
+NUMBERS |= {"deep": [3, 2, 6, 4, 5], "swapped": [[1], [0]]}
+NUMBERS["turned"] = np.broadcast_to([3, 0, -1, 2, 1], (2, 6, 4, 5)).tolist()
 NUMBERS["lines"] = (np.arange(2 * 6 * 4 * 2) % 5 - 2).reshape(2, 6, 4, 2).tolist()
 ROWS = {  # the op on x [2, 6, 4, 5]: how many outputs, and an operator that it becomes
     "Concat <axis = 1> (x, x)": (1, "CONCATENATION"),
@@ -42,6 +44,11 @@ ROWS = {  # the op on x [2, 6, 4, 5]: how many outputs, and an operator that it 
     "Transpose <perm = [0, 3, 1, 2]> (x)": (1, "TRANSPOSE"),
     "Transpose <perm = [3, 2, 1, 0]> (x)": (1, "TRANSPOSE"),
     "Tile (x, times)": (1, "TILE"),
+    "Expand (x, wide)": (1, ""),
+    "Expand (x, deep)": (1, "BROADCAST_TO"),
+    "Trilu (x, one)": (1, "SELECT_V2"),
+    "ScatterElements <axis = 3> (x, turned, x)": (1, "SCATTER_ND"),
+    "ScatterND (x, swapped, x)": (1, "SCATTER_ND"),
     "Identity (x)": (1, ""),
 }
 

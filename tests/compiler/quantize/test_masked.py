@@ -34,6 +34,7 @@ def samples(value=1.0):
 
 def test_what_a_mask_runs_through_is_known_up_to_the_softmax():
     assert {v.name for v in masked(program())} == {"s", "t"}
+    assert {v.name for v in masked(program(np.finfo(np.float32).min))} == {"s", "t"}
     assert masked(program(-9.0)) == set()
 
 

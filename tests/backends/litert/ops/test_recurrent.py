@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mcompile.errors import LoweringError
-
-from .lowered import drawn, ops, parsed, worst, written
+from tests.backends.litert.lowered import drawn, ops, parsed, worst, written
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 

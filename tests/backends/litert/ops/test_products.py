@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mcompile.errors import LoweringError
-
-from .lowered import drawn, ops, parsed, worst, written
+from tests.backends.litert.lowered import drawn, ops, parsed, worst, written
 
 WEIGHTS = drawn(w=(6, 4), t=(4, 6), b=(4,), left=(5, 3), deep=(2, 6, 4), one=(1, 6, 4), row=(1, 4))
 
