@@ -69,7 +69,8 @@ on_device "$tool --num_runs=$runs --min_secs=1 --warmup_runs=10 $words 2>&1" >"$
 after=$(heat || true)
 
 # The last such line is of the timed runs, the one before of those that warmed up. Microseconds.
-stats=$(sed -n 's/.*\(count=[0-9].*\)/\1/p' "$log" | tail -n 1)
+# A profiler's own sums follow behind them.
+stats=$(sed -n -e '/Memory (/d' -e '/Timings (/d' -e 's/.*\(count=[1-9].*\)/\1/p' "$log" | tail -n 1)
 [ -n "$stats" ] || fail 'benchmark_model gave no times' "$log" 'read what it says there'
 
 value() { # of a key in the line, in milliseconds

@@ -15,6 +15,9 @@ from mcompile.backends.litert.steps import Steps
 from mcompile.backends.litert.values import Held
 from mcompile.backends.litert.walk import Walk
 
+_A_SIXTH = 1e-6  # what float32 is off by
+_RELU6 = 3  # as the schema counts
+
 
 def source(walk: Walk, node: ir.Node) -> Held:
     """The one value that the node reads."""
@@ -68,10 +71,14 @@ def _celu(walk: Walk, node: ir.Node) -> None:
 
 
 def _hard_sigmoid(walk: Walk, node: ir.Node) -> None:
-    """clamp(alpha * x + beta, 0, 1)"""
+    """clamp(alpha * x + beta, 0, 1); of a sixth it is relu6(x + 6 * beta) / 6."""
     alpha = node.attributes.get_float("alpha", 0.2)
     beta = node.attributes.get_float("beta", 0.5)
     held, steps = source(walk, node), Steps(walk)
+    if abs(6.0 * alpha - 1.0) < _A_SIXTH:
+        raised = steps("ADD", held.tensor, 6.0 * beta, fusedActivationFunction=_RELU6)
+        steps("MUL", raised, alpha, out=walk.make(held.order))
+        return
     line = steps("ADD", steps("MUL", held.tensor, alpha), beta)
     between(walk, line, (0.0, 1.0), walk.make(held.order))
 

@@ -122,7 +122,10 @@ def _along(quant: Quant | None, axis: int) -> Quant | None:
 def bias_of(walk: Walk, node: ir.Node, weights: Constant, source: Tensor) -> Tensor:
     """The bias as it is stored; zeros, in the type that sums have, where there is none."""
     if len(node.inputs) > 2 and node.inputs[2] is not None:
-        return walk.stored(coded(walk, weights_of(walk, node.inputs[2]), weights, source))
+        bias = weights_of(walk, node.inputs[2])
+        if bias.data.dtype == np.float16 and weights.data.dtype != np.float16:
+            bias = Constant(bias.name, bias.data.astype(np.float32))  # as its weights are
+        return walk.stored(coded(walk, bias, weights, source))
     return zeros(walk, weights, source, weights.data.shape[0])
 
 

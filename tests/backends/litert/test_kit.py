@@ -34,6 +34,10 @@ count=50 first=32891 curr=33978 min=32641 max=34005 avg=33209.4 std=450
 
 Peak memory footprint (MB): init=0 overall=12.8672
 """
+PROFILED = f"""{OLD}
+Timings (microseconds): count=50 first=30000 curr=31000 min=29000 max=33000 avg=30500 std=400
+Memory (bytes): count=0
+"""
 SAME = "count=1 curr=100\n\ncount=3 curr=250(all same)\n"
 
 ADB = r"""#!/bin/sh
@@ -133,6 +137,7 @@ def test_the_golden_case_is_fed_and_its_outputs_come_back(phone: Path) -> None:
     ("said", "times", "memory"),
     [
         (OLD, {"min": 32.641, "max": 34.005, "mean": 33.2094}, 12.8672 * 1.048576),
+        (PROFILED, {"min": 32.641, "max": 34.005, "mean": 33.2094}, 12.8672 * 1.048576),
         (SAME, {"min": 0.25, "p50": 0.25, "max": 0.25, "mean": 0.25}, None),
     ],
 )

@@ -12,7 +12,8 @@ X, STORED = "float[2,3,4,5] x", {"slopes": np.float32([0.1, -0.2, 0.3]).reshape(
 ROWS = [
     "y = Celu <alpha = 0.5> (x)", "y = Elu (x)", "y = Elu <alpha = 0.3> (x)", "y = Erf (x)",
     "y = Gelu (x)", 'y = Gelu <approximate = "tanh"> (x)', "y = HardSigmoid (x)",
-    "y = HardSigmoid <alpha = 0.5, beta = 0.1> (x)", "y = HardSwish (x)",
+    "y = HardSigmoid <alpha = 0.5, beta = 0.1> (x)", "y = HardSigmoid <alpha = 0.16666667> (x)",
+    "y = HardSwish (x)",
     "y = LeakyRelu <alpha = 0.2> (x)", "y = LeakyRelu <alpha = 1.5> (x)", "y = Mish (x)",
     "y = PRelu (x, slopes)", "y = Selu (x)", "y = Selu <alpha = 1.2, gamma = 0.7> (x)",
     "y = Shrink <lambd = 0.4, bias = 0.1> (x)", "y = Sigmoid (x)", "y = Softplus (x)",

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mcompile.backends.litert import Litert
 from mcompile.backends.litert.ops.convolutions import LOWERINGS
+from mcompile.profile import Device, Target
+from mcompile.quantize import half
+from mcompile.types import Precision
 from tests.backends.litert.lowered import agree, drawn, missing, model, refused
+from tests.backends.models import noise
 
 ROWS = {  # input, weights, how
     "plain": ("float[n,4,7,9] x", (6, 4, 3, 3), "pads = [1,1,1,1]", "CONV_2D"),
@@ -49,3 +54,12 @@ def test_a_relu_becomes_part_of_it():
 def test_four_axes_are_refused():
     program = model("float[1,2,3,3,3,3] x", "y = Conv (x, w)", w=np.ones((2, 2, 1, 1, 1, 1), "f"))
     refused(program, "over 4 axes")
+
+
+def test_halves_of_a_volume_are_what_they_stand_for(tmp_path):
+    """Its kernel reads no halves: both weights and bias are stored as floats."""
+    given = "float[1,4,5,6,7] x"
+    made = model(given, "y = Conv (x, w, b)", **drawn(w=(6, 4, 2, 3, 2), b=(6,)))
+    narrow, _, _ = half(made, Precision.FP16, noise(made))
+    device = Target("desk", "this machine", "litert", Precision.FP16, Device("x86_64"))
+    assert Litert().lower(narrow, device, tmp_path).files
