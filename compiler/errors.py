@@ -66,7 +66,12 @@ class BackendMissing(CompileError):
 
 
 class LoweringError(CompileError):
-    """The runtime cannot hold an op or shape; names the node, the op and the ways out."""
+    """The runtime cannot hold an op or shape; names the node, the op and the ways out.
+
+    What helps, the cheapest first: `--input` with numbers for sizes that are free; `--backend auto`
+    where the target has another runtime; `--keep-float LAYER` or another `--precision` where floats
+    are held and integers are not; another target; the op written in others before the export.
+    """
 
     code = 6
 
