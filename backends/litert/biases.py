@@ -27,3 +27,13 @@ def coded(walk: Walk, bias: Constant, weights: Constant, source: Tensor) -> Cons
     steps = np.rint(real.astype(np.float64).reshape(-1) / unit).clip(limits.min, limits.max)
     quant = Quant(tuple(map(float, unit)), (0,) * len(unit))
     return Constant(bias.name, steps.astype(kind), quant)
+
+
+def zeros(walk: Walk, weights: Constant, source: Tensor, count: int) -> Tensor:
+    """A bias of nothing, in the type that sums have: kernels of older runtimes demand one."""
+    if not walk.place.integers or weights.quant is None or source.quant is None:
+        return walk.draft.constant("zeros", np.zeros(count, np.float32))
+    scales = tuple(float(np.float32(source.quant.scale[0] * s)) for s in weights.quant.scale)
+    dtype = np.int64 if source.dtype == "int16" else np.int32
+    quant = Quant(scales, (0,) * len(scales))
+    return walk.draft.constant("zeros", np.zeros(count, dtype), quant)

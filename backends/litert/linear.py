@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.backends.litert.biases import coded
+from mcompile.backends.litert.biases import coded, zeros
 from mcompile.backends.litert.draft import Quant, Tensor
 from mcompile.backends.litert.layout import Order, straight
 from mcompile.backends.litert.values import Constant
@@ -55,7 +55,7 @@ def connect(
 ) -> None:
     """Append the operator, with the activation that became part of the node."""
     if bias is None:
-        added = _zeros(walk, weights, source)
+        added = zeros(walk, weights, source, len(weights.data))
     else:
         bias = coded(walk, bias, weights, source)
         quant = bias.quant and Quant(bias.quant.scale, bias.quant.zero_point, 0)
@@ -72,17 +72,6 @@ def spread(bias: Constant, count: int) -> Constant:
     if bias.data.size == count or bias.quant is not None:
         return bias
     return Constant(bias.name, np.broadcast_to(bias.data.reshape(-1), (count,)).copy())
-
-
-def _zeros(walk: Walk, weights: Constant, source: Tensor) -> Tensor:
-    """A bias of nothing, in the type that sums have: kernels of older runtimes demand one."""
-    count = len(weights.data)
-    if not walk.place.integers or weights.quant is None or source.quant is None:
-        return walk.draft.constant("zeros", np.zeros(count, np.float32))
-    scales = tuple(float(np.float32(source.quant.scale[0] * s)) for s in weights.quant.scale)
-    dtype = np.int64 if source.dtype == "int16" else np.int32
-    quant = Quant(scales, (0,) * len(scales))
-    return walk.draft.constant("zeros", np.zeros(count, dtype), quant)
 
 
 def _source(

@@ -86,7 +86,7 @@ def _list(value: Any) -> list[int]:
 def _window(given: Given, rank: int) -> tuple[list[int], list[int], list[int], list[int]]:
     """Pads in ONNX's order, strides, dilations, and pads as `F.pad` wants them."""
     if given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise NotImplementedError(f"auto_pad={given['auto_pad']}")
+        raise ValueError(f"the replay pads by numbers, not by auto_pad = {given['auto_pad']}")
     pads = given.get("pads", [0] * 2 * rank)
     wide = [p for k in reversed(range(rank)) for p in (pads[k], pads[k + rank])]
     return pads, given.get("strides", [1] * rank), given.get("dilations", [1] * rank), wide
@@ -135,7 +135,7 @@ def _slice(_: Given, x: Any, starts: Any, ends: Any, axes: Any = None, steps: An
 
 def _pad(given: Given, x: Any, pads: Any, value: Any = None, axes: Any = None) -> Any:
     if axes is not None or given.get("mode", b"constant") not in (b"constant", b"reflect"):
-        raise NotImplementedError("Pad")
+        raise ValueError("the replay pads all axes, with a constant or by reflection")
     wide = [p for k in reversed(range(x.ndim)) for p in (pads[k], pads[k + x.ndim])]
     if given.get("mode") == b"reflect":
         return F.pad(x, wide[: 2 * (x.ndim - 1)], mode="reflect")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.backends.litert.biases import coded
+from mcompile.backends.litert.biases import coded, zeros
 from mcompile.backends.litert.draft import Quant, Tensor
 from mcompile.backends.litert.layout import Order, channels_last
 from mcompile.backends.litert.lowering import BOTH, Lowering
@@ -149,16 +149,6 @@ def in_step(walk: Walk, weights: Constant, bias: Tensor, source: Tensor) -> tupl
         return found, bias
     quant = Quant(tuple(map(float, unit)), (0,) * count)
     return found, walk.draft.constant(bias.name, steps.astype(kind), quant)
-
-
-def zeros(walk: Walk, weights: Constant, source: Tensor, count: int) -> Tensor:
-    """A bias of nothing: kernels of older runtimes demand one."""
-    if not walk.place.integers or weights.quant is None or source.quant is None:
-        return walk.draft.constant("zeros", np.zeros(count, np.float32))
-    scales = tuple(float(np.float32(source.quant.scale[0] * s)) for s in weights.quant.scale)
-    dtype = np.int64 if source.dtype == "int16" else np.int32
-    quant = Quant(scales, (0,) * len(scales))
-    return walk.draft.constant("zeros", np.zeros(count, dtype), quant)
 
 
 def _volume(walk: Walk, window: Window, tensors: list[Tensor], weights: Constant) -> None:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.backends.litert.biases import coded
+from mcompile.backends.litert.biases import coded, zeros
 from mcompile.backends.litert.draft import Quant, Tensor
 from mcompile.backends.litert.layout import Order, channels_last
 from mcompile.backends.litert.lowering import BOTH, Lowering
 from mcompile.backends.litert.moves import around, cut, hand_on, seen_as
-from mcompile.backends.litert.ops.convolutions import convolved, in_step, weights_of, zeros
+from mcompile.backends.litert.ops.convolutions import convolved, in_step, weights_of
 from mcompile.backends.litert.padding import SAME, VALID, Window, with_height
 from mcompile.backends.litert.values import Constant
 from mcompile.backends.litert.walk import Walk
