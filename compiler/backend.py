@@ -30,7 +30,12 @@ Observe = Callable[[Program], Mapping[str, Ends]]
 
 
 class Executor(ABC):
-    """A loaded artifact. Use it as a context manager: leaving frees what the runtime holds."""
+    """A loaded artifact. Use it as a context manager: leaving frees what the runtime holds.
+
+    One that `stands_in` computes a device's numbers without the device: nobody times it.
+    """
+
+    stands_in: ClassVar[bool] = False
 
     def __enter__(self) -> Executor:
         return self
@@ -63,6 +68,8 @@ class Backend(ABC):
     title: ClassVar[str]
     precisions: ClassVar[frozenset[Precision]]
     scheme: ClassVar[Scheme]
+    second: ClassVar[str] = ""
+    """A backend whose compiler is asked, where it is installed, what it thinks of the artifact."""
 
     def scheme_on(self, target: Target) -> Scheme:
         """The integer arithmetic on that device; the same everywhere where not overridden."""
@@ -94,6 +101,13 @@ class Backend(ABC):
     @abstractmethod
     def open(self, artifact: Artifact, folder: Path, threads: int | None = None) -> Executor:
         """The artifact in `folder`, ready to run. Raises `ContractError` where it cannot load."""
+
+    def accepts(self, artifact: Artifact, folder: Path, target: Target) -> str:
+        """What the runtime says to an artifact of a backend that asks for this second opinion.
+
+        Words for the report. Raises `LoweringError` naming the node that it would refuse.
+        """
+        raise NotImplementedError
 
     def coverage(self, artifact: Artifact, folder: Path) -> Sequence[Coverage]:
         """What the accelerators that the runtime can hand over to take of the artifact.

@@ -39,8 +39,14 @@ class Candidate:
 
     @property
     def latency_ms(self) -> float:
-        """The median latency; infinite where it was not measured."""
-        return self.figure("latency_p50_ms", inf)
+        """The median latency, the predicted one where none was measured, infinite without both."""
+        known = (m.value for m in self.figures if m.name == "latency_p50_ms")
+        return self.figure("latency_p50_ms", next(known, inf))
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the latency was measured, here or on the device."""
+        return self.figure("latency_p50_ms", inf) < inf
 
 
 def choose(candidates: Sequence[Candidate], budgets: Budgets) -> tuple[Precision, str]:
@@ -94,7 +100,8 @@ def _described(candidate: Candidate, missed: Sequence[str]) -> str:
     wrong = ", ".join(faults(candidate, missed))
     near = candidate.figure("sqnr_db", nan)
     told = f"{candidate.figure('agreement', nan):.1f} %" if isnan(near) else f"{near:.1f} dB"
-    facts = f"{candidate.latency_ms:.3g} ms, {told}"
+    predicted = "" if candidate.is_timed else " predicted"
+    facts = f"{candidate.latency_ms:.3g} ms{predicted}, {told}"
     return f"{candidate.precision.value} ({facts}{f', misses {wrong}' if wrong else ''})"
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import onnx_ir as ir
 
 from mcompile import graph
-from mcompile.integers import counted, integers, nothing, scheme_for
+from mcompile.integers import Integers, counted, integers, nothing, scheme_for
 from mcompile.journal import Journal
 from mcompile.optimizer import at_opset, spelled
 from mcompile.quantize import Ranges, dynamic, half
 from mcompile.quantize.extremes import extremes
 from mcompile.quantize.half import OF
 from mcompile.quantize.recipe import Chosen
+from mcompile.quantize.rest import rest
 from mcompile.quantize.weight_only import BITS, OPSETS, weight_only
 from mcompile.reference import random_feeds
 from mcompile.request import CALIBRATED, Request
@@ -60,7 +61,8 @@ def forms_of(
             able = request.backend.spelled(able, request.integers, observe)
             found = integers(request, able, (calibration, evaluation), journal, shared=shared)
             ranges = found.ranges
-            made[precision] = Made(found.program, found.plan, found.chosen)
+            changed = _beside(request, found, calibration, journal)
+            made[precision] = Made(changed, found.plan, found.chosen)
         elif precision in INTEGERS:
             made[precision] = _uncalibrated(request, program, precision, journal)
         elif precision in OF:
@@ -68,6 +70,18 @@ def forms_of(
         else:
             made[precision] = Made(_float(request, program))
     return made, ranges
+
+
+def _beside(request: Request, found: Integers, calibration: Samples, journal: Journal) -> Program:
+    """The program on integers, with what is float beside them as the scheme has it."""
+    scheme = request.backend.scheme_on(request.integers)
+    if scheme.rest == "float32":
+        return found.program
+    with journal.stage("narrowed") as entry:
+        changed, entry.summary = rest(
+            found.program, scheme, found.ranges, calibration, request.threads
+        )
+    return changed
 
 
 def _float(request: Request, program: Program) -> Program:

@@ -76,7 +76,7 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     target, trial = outcome.request.target, outcome.trials[form.precision]
     sizes = _sizes(outcome)
     machine, work = _machine(outcome.request), count(form.program, sizes)
-    same = _computes_alike(outcome, form, machine)
+    same = trial.simulated or _computes_alike(outcome, form, machine)
     measured = machine.stamp(trial.measured, target.device)
     found = [
         size(form.artifact, form.folder),

@@ -14,16 +14,15 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from mcompile import graph, ledger
+from mcompile import graph
 from mcompile.artifact import claim
 from mcompile.choice import worth_trying
 from mcompile.contest import settled
 from mcompile.datasets import Data, diagnosed, metric_of, open_data
-from mcompile.errors import LoweringError
+from mcompile.emission import written
 from mcompile.forms import Made, forms_of, noise
 from mcompile.frontend import capture
-from mcompile.guide import put
-from mcompile.handover import FORMS, guide_of, hand_over
+from mcompile.handover import hand_over
 from mcompile.journal import Journal, Watcher
 from mcompile.judgement import judged
 from mcompile.measure.accuracy import Metric
@@ -36,7 +35,7 @@ from mcompile.outcome import Form, Outcome
 from mcompile.quantize import Ranges
 from mcompile.record import Report
 from mcompile.reproduce.cases import Cases
-from mcompile.request import AUTO, Request, as_target
+from mcompile.request import AUTO, Request
 from mcompile.runtimes import Runtimes, entered
 from mcompile.shared import Optimized, Shared, phases_for
 from mcompile.types import Precision, Program, Samples
@@ -69,14 +68,12 @@ def build(
     seen = data[1] or data[0] or noise(captured, options.seed)
     metric = metric_of(request, data[1])
     with claim(out) as folder:
-        forms = runtimes.each(partial(_lower, programs=programs, made=made, folder=folder), journal)
+        forms = runtimes.each(partial(written, programs=programs, made=made, out=folder), journal)
         if runtimes.contested:
             forms = runtimes.each(partial(_run, forms=forms, samples=seen), journal)
         with journal.stage("measured") as entry:
             trials = _measure(runtimes, captured, forms, seen, metric)
-            runs = sorted({len(t.latency_ms) for own in trials.values() for t in own.values()})
-            told = " to ".join(str(n) for n in dict.fromkeys((runs[0], runs[-1])))
-            entry.summary = f"{told} runs of each form, on {seen.source}"
+            entry.summary = f"{_told(trials)}, on {seen.source}"
             moved = {name: _moved(programs[name], made[name], seen) for name in forms}
         outcomes = {
             name: Outcome(
@@ -153,50 +150,6 @@ def _formed(
     return forms_of(request, program, data, journal, shared=shared)
 
 
-def _lower(
-    request: Request,
-    journal: Journal,
-    *,
-    programs: Mapping[str, Optimized],
-    made: Mapping[str, Formed],
-    folder: Path,
-) -> Mapping[Precision, Form]:
-    """Every form written by the backend, each in a folder of its own inside the claimed one."""
-    forms = {}
-    name = request.backend.name
-    source, wanted = programs[name][0], made[name][0]
-    _refuse_newer(request, wanted)
-    with journal.stage("lowered") as entry:
-        for precision, each in wanted.items():
-            place = folder / FORMS / name / precision.value
-            place.mkdir(parents=True)
-            put(each.program, guide_of(request))
-            artifact = request.backend.lower(each.program, as_target(request, precision), place)
-            forms[precision] = Form(
-                precision, each.program, each.plan, artifact, place,
-                tried=ledger.tried(each.chosen) if each.chosen else (),
-                alone=ledger.noises(each.chosen.noise, each.program) if each.chosen else (),
-                changed=ledger.changed(each.chosen, source) if each.chosen else "",
-            )  # fmt: skip
-        sizes = (sum(f.bytes for f in form.artifact.files) for form in forms.values())
-        told = (f"{p.value} {b / 1e6:.1f} MB" for p, b in zip(forms, sizes, strict=True))
-        entry.summary = "   ".join(told)
-    return forms
-
-
-def _refuse_newer(request: Request, programs: Mapping[Precision, Made]) -> None:
-    """Raise `LoweringError` for an operator set that the target's runtime cannot read."""
-    cap = request.target.runtime.max_opset
-    for program in (made.program for made in programs.values()):
-        if cap is not None and graph.opset(program) > cap:
-            raise LoweringError(
-                f"the model is of opset {graph.opset(program)}, and {request.target.name} reads "
-                f"up to {cap}",
-                where=program.name,
-                fix=f"export it at opset {cap} or below; a PyTorch source is exported so by itself",
-            )
-
-
 def _run(
     request: Request,
     _: Journal,
@@ -231,6 +184,15 @@ def _measure(
     oracle = Oracle(captured, threads=threads)
     trials = measure(opened, oracle, samples, metric, captured.inputs, effort)
     return {name: {p: trials[f"{name} {p.value}"] for p in own} for name, own in forms.items()}
+
+
+def _told(trials: Mapping[str, Mapping[Precision, Trial]]) -> str:
+    """How often the forms were timed, or that they were not."""
+    found = [trial for own in trials.values() for trial in own.values()]
+    runs = sorted({len(t.latency_ms) for t in found if not t.simulated})
+    told = " to ".join(str(n) for n in dict.fromkeys((*runs[:1], *runs[-1:])))
+    simulated = "numbers simulated here, nothing timed"
+    return f"{told} runs of each form" if runs else simulated
 
 
 def _moved(program: Optimized, made: Formed, samples: Samples) -> Mapping[str, float]:

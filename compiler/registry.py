@@ -54,7 +54,7 @@ def backend(name: str, *folders: Path) -> Backend:
         raise BackendMissing(
             f"the runtime of the {name} backend is not installed here ({error})",
             where=f"backend {name}",
-            fix=f"pip install 'mcompile[{name}]'",
+            fix=f"pip install 'mcompile[{name.replace('_', '-')}]'",
         ) from error
     found: Backend = _only_class(module, Backend)()
     if found.name != name:

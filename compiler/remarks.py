@@ -66,7 +66,7 @@ def value(rows_of: Sequence[Measured], name: str) -> float:
 def warnings(outcome: Outcome, form: Form, jump: str, machine: Machine) -> tuple[str, ...]:
     """What a reader must know to trust the figures."""
     trial, given = outcome.trials[form.precision], outcome.request.options
-    told = [*strangers(outcome.request.target, machine), *trial.faults]
+    told = [*_elsewhere(outcome, trial.simulated, machine), *trial.faults]
     if trial.vacuous:
         told.append(trial.vacuous)
     if outcome.metric is None:
@@ -99,6 +99,16 @@ def _gave_up_layers(form: Form) -> bool:
 
 def _same(one: object, other: object) -> bool:
     return one is other or (isinstance(one, str | Path) and str(one) == str(other))
+
+
+def _elsewhere(outcome: Outcome, simulated: bool, machine: Machine) -> list[str]:
+    target, runtime = outcome.request.target, outcome.request.backend.title
+    if not simulated:
+        return strangers(target, machine)
+    return [
+        f"no {runtime} for {target.name} in this machine: what it computes was computed on the "
+        "CPU from the same graph, and nothing was timed"
+    ]
 
 
 def strangers(target: Target, machine: Machine) -> list[str]:

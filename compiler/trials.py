@@ -59,10 +59,12 @@ class Trials:
         return None
 
     def _times(self, running: Mapping[str, Executor]) -> dict[str, float]:
-        """The median time of each, in milliseconds."""
+        """The median time of each, in milliseconds; 0 where another machine stands in."""
+        timed = {n: e for n, e in running.items() if not e.stands_in}
         feeds = self._feeds[0]
-        times = interleaved(running, feeds, runs=_RUNS, seconds=_SECONDS, warmup=_WARM)
-        return {name: float(np.median(taken)) for name, taken in times.items()}
+        times = interleaved(timed, feeds, runs=_RUNS, seconds=_SECONDS, warmup=_WARM)
+        medians = {name: float(np.median(taken)) for name, taken in times.items()}
+        return dict.fromkeys(running, 0.0) | medians
 
     def _opened(self, program: Program, place: Path) -> Executor:
         backend, target = self._request.backend, self._request.integers

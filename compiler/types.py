@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
     Feeds = Mapping[str, Array]
 else:
-    Array = Any
-    Feeds = Mapping
+    Array, Feeds = Any, Mapping
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class Scheme:
     31-bit fixed-point multiplier and a shift, and rounds half away from zero.
     `least_channels`, `skips_vectors` and `one_branch` leave float what gains nothing: convolutions
     of fewer channels, products of one row or column, the branch of a sum that a convolution makes.
-    `stores_weights` is false where a file holds real weights behind a QuantizeLinear only;
-    `fills_in`: the runtime itself puts a float layer between integer ones on integers.
+    `stores_weights` is false where a file holds real weights behind a QuantizeLinear only; with
+    `fills_in` the runtime puts float layers between integer ones on integers; `rest`: float's type.
     """
 
     activations: str
@@ -107,6 +106,7 @@ class Scheme:
     one_branch: bool = False
     stores_weights: bool = True
     fills_in: bool = True
+    rest: str = "float32"
 
 
 @dataclass(frozen=True)

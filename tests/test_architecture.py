@@ -25,6 +25,8 @@ CORE = {
     "lowering",
     "coverage",
     "guide",
+    "standin",
+    "plans",
 }
 STAGES = {"frontend", "samples", "quantize", "estimate", "measure", "report", "validate"}
 ORDER = STAGES | {"reproduce", "rules", "verify", "reference", "registry", "opsets", "targets"}
@@ -57,6 +59,7 @@ PIPELINE |= {
     "shared",
     "datasets",
     "measured",
+    "emission",
 }
 CLI = {"cli", "commands", "listing", "explain", "talk", "telling"}
 
@@ -78,6 +81,8 @@ ALLOWED: dict[str, set[str]] = {
     "oracle": {"errors", "lifting", "types"},
     "backend": {"coverage", "types", "profile", "record", "errors"},
     "lowering": {"graph", "types"},
+    "standin": {"backend", "errors", "types"},
+    "plans": {"errors", "types"},
     "sweep": {"graph"},
     "schemes": {"types"},
     "opsets": {"algebra", "errors", "graph", "types"},

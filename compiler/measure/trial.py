@@ -36,6 +36,7 @@ class Trial:
 
     `arithmetic` follows from its numbers alone, `measured` from this machine too; `oracle` is what
     the untouched model showed on the same data. `faults` are measurements that could not be made.
+    A `simulated` one ran without the device: it holds no times, no memory and no power.
     """
 
     measured: tuple[Measured, ...]
@@ -45,6 +46,7 @@ class Trial:
     layers: tuple[Layer, ...] = ()
     vacuous: str = ""
     faults: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 def measure(
@@ -62,13 +64,23 @@ def measure(
     feeds = next(iter(samples)).feeds
     with ExitStack() as stack:
         running = {name: stack.enter_context(opened()) for name, opened in forms.items()}
-        times = interleaved(running, feeds, runs=effort.runs, seconds=effort.seconds)
         worth = evaluate({"oracle": oracle, **running}, samples, metric)
-        alone = {n: _alone(e, feeds, inputs, effort) for n, e in running.items()}
-        layers = {n: tuple(e.layers(feeds, _LAYER_RUNS)) for n, e in running.items()}
-    found = {}
-    for name, opened in forms.items():
-        memory, faults = _memory(opened, feeds)
+        timed = {n: e for n, e in running.items() if not e.stands_in}
+        times = interleaved(timed, feeds, runs=effort.runs, seconds=effort.seconds)
+        alone = {n: _alone(e, feeds, inputs, effort) for n, e in timed.items()}
+        layers = {n: tuple(e.layers(feeds, _LAYER_RUNS)) for n, e in timed.items()}
+    found = {
+        name: Trial(
+            measured=(),
+            arithmetic=worth[name].measured,
+            oracle=worth["oracle"].measured,
+            vacuous=worth[name].vacuous,
+            simulated=True,
+        )
+        for name in running.keys() - timed.keys()
+    }
+    for name in timed:
+        memory, faults = _memory(forms[name], feeds)
         rows = (*summarize(times[name]), *fps(times[name]), *alone[name], *memory)
         found[name] = Trial(
             measured=rows,

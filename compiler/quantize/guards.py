@@ -192,7 +192,8 @@ def _quantized(node: ir.Node) -> str:
     readers = {n for v in node.outputs for n in v.consumers()}
     if any(n.op_type == "DequantizeLinear" for n in makers if n is not None):
         return "it reads dequantized integers, and runtimes fuse it with them"
-    if any(n.op_type == "QuantizeLinear" for n in readers):
+    # What multiplies floats is worth a Cast before the integers; what hardly computes is not.
+    if node.op_type not in WORTH and any(n.op_type == "QuantizeLinear" for n in readers):
         return "its result becomes integers, and runtimes fuse it with that"
     return ""
 

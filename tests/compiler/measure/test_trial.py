@@ -103,3 +103,12 @@ def test_every_executor_is_closed_when_a_measurement_fails(linear, executor) -> 
     with pytest.raises(KeyError):
         measure(forms, Oracle(linear), labelled(linear), None, linear.inputs, QUICK)
     assert len(closed) == 2
+
+
+def test_what_stands_in_for_a_device_is_never_timed(linear, executor, monkeypatch) -> None:
+    monkeypatch.setattr(trials, "peak", lambda *_: pytest.fail("measured its memory"))
+    monkeypatch.setattr(executor, "stands_in", True)
+    found = ran(linear, executor, there=lambda f: f)["there"]
+    assert found.simulated
+    assert (found.measured, found.latency_ms, found.layers) == ((), (), ())
+    assert {"accuracy", "sqnr_db", "agreement"} <= {m.name for m in found.arithmetic}
