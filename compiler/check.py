@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from mcompile import registry
+from mcompile import plans, registry
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
 from mcompile.backend import Backend, Executor
 from mcompile.errors import BackendMissing, ContractError, LoweringError, TargetError
@@ -41,6 +41,9 @@ def check(folder: Path, recorded: Sequence[Check] = (), threads: int | None = No
     if not manifest.artifact.files:
         raise ContractError("the artifact names no files", where=str(folder), fix=_AGAIN)
     verify_files(folder, manifest)
+    for file in manifest.artifact.files:
+        if file.path.endswith(plans.SUFFIX):
+            plans.demand(folder / file.path, manifest.artifact.contract)
     _fits(manifest)
     found = (_golden(folder, manifest, threads), *recorded)
     return Checked(str(folder), manifest, found, verdict(found))

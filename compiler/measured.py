@@ -1,30 +1,15 @@
-"""Figures that were measured on the device itself, and the artifact's budgets judged by them.
-
-`measured.json` is written where the artifact ran: by `bench/bench.sh` on a phone, by an engine kit
-on a board, by anything that says the same. It is one JSON object:
-
-    schema      1
-    artifact    {sha256}: of the artifact's file that ran
-    device      {name, arch, isa, system}: whose figures they are; isa as /proc/cpuinfo says
-    runs        how many were timed, after those that warmed up
-    latency_ms  {samples} in the order they were taken, or what is known of {min, p50, p90, p95,
-                p99, max, mean}
-    memory_peak_mb, power_w, temperature_c, threads, tool, command, outputs: where they are known
-
-`memory_peak_mb` is what opening and running added, in 10^6 bytes; `outputs` names a file beside
-it that holds the outputs for the first golden case, one after the other as they lie in memory.
-"""
+"""An artifact's budgets judged by the figures that its device took of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import numpy as np
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
 from mcompile.check import Checked
@@ -32,74 +17,9 @@ from mcompile.errors import ContractError
 from mcompile.measure.latency import P99_RUNS
 from mcompile.measure.machine import stated
 from mcompile.profile import Budgets, Device
-from mcompile.types import Array, Check, Measured, Verdict
+from mcompile.protocol import AGAIN, PERCENTILES, Record, read_record
+from mcompile.types import Array, Check, Measured, Precision, Verdict
 from mcompile.validate import validate, verdict
-
-SCHEMA = 1
-_AGAIN = "measure again with the script in the artifact's folder bench"
-_WANTED = {"latency_p50_ms": 50, "latency_p90_ms": 90, "latency_p99_ms": 99}
-_Positive = Annotated[float, msgspec.Meta(gt=0)]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """The file that ran."""
-
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Where:
-    """The device that it ran on."""
-
-    name: str
-    arch: str
-    isa: tuple[str, ...] = ()
-    system: str = ""
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Times of single runs in ms, or some of their percentiles."""
-
-    samples: tuple[_Positive, ...] = ()
-    min: _Positive | None = None
-    p50: _Positive | None = None
-    p90: _Positive | None = None
-    p95: _Positive | None = None
-    p99: _Positive | None = None
-    max: _Positive | None = None
-    mean: _Positive | None = None
-
-    def known(self) -> Mapping[float, float]:
-        """What is known by percentile, 0 for the shortest and 100 for the longest run."""
-        if self.samples:
-            marks = (0, *_WANTED.values(), 100)
-            return {q: float(np.percentile(self.samples, q)) for q in marks}
-        said = {0: self.min, 50: self.p50, 90: self.p90, 95: self.p95, 99: self.p99, 100: self.max}
-        return {q: value for q, value in said.items() if value is not None}
-
-    def average(self) -> float | None:
-        """The mean, where it is known."""
-        return float(np.mean(self.samples)) if self.samples else self.mean
-
-
-@dataclass(frozen=True)
-class Record:
-    """What `measured.json` says."""
-
-    schema: int
-    artifact: Ran
-    device: Where
-    runs: Annotated[int, msgspec.Meta(ge=1)]
-    latency_ms: Latency
-    memory_peak_mb: _Positive | None = None
-    power_w: _Positive | None = None
-    temperature_c: tuple[float, ...] = ()
-    threads: int | None = None
-    tool: str = ""
-    command: str = ""
-    outputs: str = ""
 
 
 def judge(folder: Path, recorded: Sequence[Check], path: Path) -> Checked:
@@ -111,12 +31,12 @@ def judge(folder: Path, recorded: Sequence[Check], path: Path) -> Checked:
     """
     manifest = read(folder)
     verify_files(folder, manifest)
-    record = _read(path)
+    record = read_record(path)
     if record.artifact.sha256 not in {file.sha256 for file in manifest.artifact.files}:
         raise ContractError(
             "the figures are of another artifact: its files have other checksums",
             where=str(path),
-            fix=_AGAIN,
+            fix=AGAIN,
         )
     limits = {c.name: c.limit for c in recorded if c.name in _BUDGETS and c.limit is not None}
     soft = frozenset(c.name for c in recorded if c.name in limits and not c.hard)
@@ -128,50 +48,15 @@ def judge(folder: Path, recorded: Sequence[Check], path: Path) -> Checked:
     known = (*new, *(m for m in old if m.name not in told))
     checks = validate(known, Budgets(**limits, soft=soft), precision=manifest.built)
     golden = _golden(folder, manifest, record, path)
-    found = (*golden, *checks)
+    found = (*golden, *_engine(manifest, record, path), *checks)
     return Checked(str(folder), manifest, found, verdict(found))
 
 
 _BUDGETS = {f.name for f in fields(Budgets)} - {"soft"}
 
 
-def _read(path: Path) -> Record:
-    try:
-        record = msgspec.json.decode(path.read_bytes(), type=Record)
-    except OSError as error:
-        raise ContractError(
-            f"cannot be read: {(error.strerror or str(error)).lower()}",
-            where=str(path),
-            fix="--measured FILE, as the script in the artifact's folder bench writes it",
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(
-            f"the measured figures are damaged: {error}", where=str(path), fix=_AGAIN
-        ) from error
-    wrong = _wrong(record)
-    if wrong:
-        raise ContractError(wrong, where=str(path), fix=_AGAIN)
-    return record
-
-
-def _wrong(record: Record) -> str:
-    """What is the matter with a record that has the right form; empty where nothing is."""
-    if record.schema != SCHEMA:
-        return f"it is of schema {record.schema}, and this version reads {SCHEMA}"
-    known = [value for _, value in sorted(record.latency_ms.known().items())]
-    if not known:
-        return "latency_ms holds neither samples nor percentiles"
-    if record.latency_ms.samples and len(record.latency_ms.samples) != record.runs:
-        return f"{len(record.latency_ms.samples)} samples of {record.runs} runs"
-    if known != sorted(known):
-        return "the percentiles of latency_ms do not grow"
-    if not known[0] <= (record.latency_ms.average() or known[0]) <= known[-1]:
-        return "the mean of latency_ms lies outside of its percentiles"
-    return "" if record.device.name and record.device.arch else "the device has no name or arch"
-
-
 def _figures(record: Record, limits: Mapping[str, float]) -> list[Measured]:
-    found = [_latency(record, name, q, limits.get(name)) for name, q in _WANTED.items()]
+    found = [_latency(record, name, q, limits.get(name)) for name, q in PERCENTILES.items()]
     mean, note = record.latency_ms.average(), _note(record)
     if mean is not None:
         found.append(Measured("fps", 1e3 / mean, "1/s", note=f"one input after the other, {note}"))
@@ -214,23 +99,69 @@ def _note(record: Record) -> str:
 
 
 def _golden(folder: Path, manifest: Manifest, record: Record, path: Path) -> tuple[Check, ...]:
-    """Whether the device computed the first golden case; nothing where its outputs are not told."""
+    """Whether the device computed the golden cases; nothing where it does not tell."""
+    golden = read_golden(folder)
+    if record.golden_error is not None:
+        return (_near(record.golden_error, golden.tolerance, record),)
     if not record.outputs:
         return ()
-    golden = read_golden(folder)
     place = path.parent / Path(record.outputs).name
     try:
         data = place.read_bytes()
     except OSError as error:
         gone = "the device's outputs are missing"
-        raise ContractError(gone, where=str(place), fix=_AGAIN) from error
+        raise ContractError(gone, where=str(place), fix=AGAIN) from error
     wanted = [golden.cases[0][1][port.name] for port in manifest.artifact.outputs]
     worst = max(distance(g, w) for g, w in zip(_split(data, wanted, place), wanted, strict=True))
+    return (_near(worst, golden.tolerance, record),)
+
+
+def _near(worst: float, tolerance: float, record: Record) -> Check:
     row = Measured("golden_error", worst, "of the largest output", device=record.device.name)
-    inside = worst <= golden.tolerance
+    inside = worst <= tolerance
     why = "" if inside else "the device's outputs are not those of the build"
     passed = Verdict.PASSED if inside else Verdict.FAILED
-    return (Check("golden_error", golden.tolerance, row, passed, because=why),)
+    return Check("golden_error", tolerance, row, passed, because=why)
+
+
+def _engine(manifest: Manifest, record: Record, path: Path) -> tuple[Check, ...]:
+    """Whether the engine that was built on the device is one the artifact was made for.
+
+    Raises `ContractError` for another GPU or version. One row where INT8 was built: how many layers
+    are; an engine without any is a float one under another name.
+    """
+    engine, contract = record.engine, manifest.artifact.contract
+    if engine is None:
+        return ()
+    if not _admits(contract.version, engine.tensorrt, path):
+        raise ContractError(
+            f"TensorRT {engine.tensorrt} built the engine, and {contract.version} is needed",
+            where=str(path),
+            fix="build for a profile of that version, or install the other on the device",
+        )
+    sm = f"sm_{engine.compute_capability.replace('.', '')}"
+    wanted = [i for i in contract.isa if i.startswith("sm_")]
+    if wanted and sm not in wanted:
+        raise ContractError(
+            f"the engine was built for {sm}, and the artifact is for {', '.join(wanted)}",
+            where=str(path),
+            fix="build for the profile of that device",
+        )
+    if manifest.built is not Precision.INT8 or engine.int8_layers is None:
+        return ()
+    row = Measured("int8_layers", engine.int8_layers, "layers", device=record.device.name)
+    none = engine.int8_layers == 0
+    why = "no layer of the engine runs in INT8: TensorRT found float faster, or fused no pair"
+    passed = Verdict.FAILED if none else Verdict.PASSED
+    return (Check("int8_layers", 1.0, row, passed, because=why if none else ""),)
+
+
+def _admits(versions: str, found: str, path: Path) -> bool:
+    try:
+        return SpecifierSet(versions).contains(Version(found), prereleases=True)
+    except InvalidVersion as error:
+        damaged = f"{found} is not a version of TensorRT"
+        raise ContractError(damaged, where=str(path), fix=AGAIN) from error
 
 
 def _split(data: bytes, wanted: Sequence[Array], place: Path) -> list[Array]:
@@ -240,7 +171,7 @@ def _split(data: bytes, wanted: Sequence[Array], place: Path) -> list[Array]:
         raise ContractError(
             f"the device's outputs are {len(data)} bytes, and {needed} were expected",
             where=str(place),
-            fix=_AGAIN,
+            fix=AGAIN,
         )
     found, begin = [], 0
     for like in wanted:

@@ -61,6 +61,7 @@ PIPELINE |= {
     "measured",
     "emission",
 }
+ORDER |= {"protocol"}
 CLI = {"cli", "commands", "listing", "explain", "talk", "telling"}
 
 # What each part may import of ours, beside its own folder and the core below it.
@@ -83,6 +84,7 @@ ALLOWED: dict[str, set[str]] = {
     "lowering": {"graph", "types"},
     "standin": {"backend", "errors", "types"},
     "plans": {"errors", "types"},
+    "protocol": {"errors"},
     "sweep": {"graph"},
     "schemes": {"types"},
     "opsets": {"algebra", "errors", "graph", "types"},

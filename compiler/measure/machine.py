@@ -103,7 +103,9 @@ def here(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
     arch = _arch(platform.machine())
     name = facts.get("model name") or platform.processor() or arch
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    return Machine(arch, frozenset(map(_flag, flags)), name, cores, _compute_capability())
+    capability = _compute_capability()
+    own = {f"sm_{capability.replace('.', '')}"} if capability else set()
+    return Machine(arch, frozenset(map(_flag, flags)) | own, name, cores, capability)
 
 
 def stated(arch: str, isa: Iterable[str], name: str) -> Machine:

@@ -291,3 +291,17 @@ def test_a_lost_or_damaged_report_is_refused(folder, capsys, damage) -> None:
     damage(folder / "report.json")
     assert cli.run(["check", str(folder)]) == 7
     assert "report" in capsys.readouterr().err
+
+
+def test_an_engine_is_told_by_its_header_before_a_runtime_loads_it(folder) -> None:
+    engine = (b"ftrt" + bytes(20) + bytes((8, 6, 1, 6))).ljust(300, b"\0")
+    (folder / "model.engine").write_bytes(engine)
+
+    def swap(manifest) -> None:
+        [file] = hashed(folder, ["model.engine"])
+        own = {"path": file.path, "sha256": file.sha256, "bytes": file.bytes}
+        manifest["artifact"]["files"].append(own)
+        manifest["artifact"]["contract"].update(runtime="tensorrt", version="==8.2.1")
+
+    edit(folder, swap)
+    refused(folder, r"built by TensorRT 8\.6\.1\.6, and ==8\.2\.1 is needed")

@@ -167,3 +167,63 @@ def test_the_command_judges_by_a_file_and_ends_as_it_says(folder, capsys) -> Non
     assert len(capsys.readouterr().err.strip().splitlines()) == 3
     path.unlink()
     assert cli.run(["check", str(folder), "--measured", str(path)]) == 7
+
+
+def jetson(folder: Path, built: str = "int8") -> None:
+    """Make the artifact one for an Orin: its contract, and the precision that was built."""
+    manifest = json.loads((folder / "artifact.json").read_text())
+    contract = {"runtime": "tensorrt", "version": ">=8.5,<11", "isa": ["asimd", "sm_87"]}
+    manifest["artifact"]["contract"].update(contract)
+    manifest["built"] = manifest["artifact"]["precision"] = built
+    (folder / "artifact.json").write_text(json.dumps(manifest))
+
+
+def engine(said: dict[str, Any], **changed: object) -> None:
+    own = {"tensorrt": "8.5.2", "compute_capability": "8.7", "int8_layers": 21}
+    said.update(engine=own | changed, golden_error=1e-6)
+    said["device"]["isa"] = ["asimd", "sm_87"]
+
+
+def test_an_engine_of_the_contract_is_judged_with_its_layers(folder) -> None:
+    jetson(folder)
+    rows = {c.name: c for c in judged(folder, engine).checks}
+    assert rows["int8_layers"].verdict is Verdict.PASSED
+    assert rows["golden_error"].verdict is Verdict.PASSED
+    assert rows["golden_error"].measured.device == "Acme 5"
+    assert rows["latency_p99_ms"].verdict is Verdict.PASSED
+    assert rows["latency_p99_ms"].measured.provenance is Provenance.MEASURED
+
+
+def test_an_engine_without_one_layer_in_int8_has_failed(folder) -> None:
+    jetson(folder)
+    found = judged(folder, lambda said: engine(said, int8_layers=0))
+    [row] = [c for c in found.checks if c.name == "int8_layers"]
+    assert row.verdict is found.verdict is Verdict.FAILED
+    assert "no layer of the engine runs in INT8" in row.because
+
+
+def test_of_an_fp16_engine_no_integer_is_asked(folder) -> None:
+    jetson(folder, "fp16")
+    found = judged(folder, lambda said: engine(said, int8_layers=0))
+    assert "int8_layers" not in {c.name for c in found.checks}
+
+
+def test_outputs_that_are_not_the_builds_have_failed(folder) -> None:
+    jetson(folder)
+    found = judged(folder, lambda said: (engine(said), said.update(golden_error=0.9)))
+    [row] = [c for c in found.checks if c.name == "golden_error"]
+    assert row.verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"tensorrt": "11.4.1"}, "TensorRT 11.4.1 built the engine, and >=8.5,<11 is needed"),
+        ({"tensorrt": "newest"}, "newest is not a version"),
+        ({"compute_capability": "7.2"}, "built for sm_72, and the artifact is for sm_87"),
+    ],
+)
+def test_an_engine_of_another_gpu_or_version_is_refused(folder, changed, words) -> None:
+    jetson(folder)
+    with pytest.raises(ContractError, match=words):
+        judged(folder, lambda said: engine(said, **changed))

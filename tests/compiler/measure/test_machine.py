@@ -98,3 +98,11 @@ def test_a_machine_with_the_accelerator_is_the_device():
     assert not machine.matches(device)[0]
     assert machine.bearing(device).matches(device)[0]
     assert "a laptop" in machine.bearing(device).cpu
+
+
+def test_the_capability_of_a_gpu_is_one_of_its_instruction_sets(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("mcompile.measure.machine._compute_capability", lambda: "8.9")
+    machine = here(tmp_path / "none")
+    assert machine.isa == {"sm_89"}
+    assert machine.matches(Device(machine.arch, isa=("sm_89",), compute_capability="8.9"))[0]
+    assert not machine.matches(Device(machine.arch, isa=("sm_87",)))[0]
