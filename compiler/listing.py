@@ -59,7 +59,11 @@ def _facts(noun: Device | Runtime, room: str, sources: Mapping[str, str]) -> lis
     for field in fields(noun):
         value = getattr(noun, field.name)
         if value not in (None, "", ()):
-            shown = " ".join(value) if isinstance(value, tuple) else value
+            shown = (
+                " ".join(f"{v:g}" if isinstance(v, float) else v for v in value)
+                if isinstance(value, tuple)
+                else value
+            )
             source = sources.get(f"{room}.{field.name}", "")
             lines.append(f"  {field.name:20} {shown!s:24} {source}".rstrip())
     return lines

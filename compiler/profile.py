@@ -38,6 +38,8 @@ class Device:
     price_usd: float | None = None
     usd_per_hour: float | None = None
     compute_capability: str | None = None
+    dla_cores: int | None = None
+    power_modes_w: tuple[float, ...] = ()
     flash_kb: float | None = None
     ram_kb: float | None = None
 
@@ -47,7 +49,8 @@ class Runtime:
     """What the device runs: pins and caps that an artifact must respect.
 
     `ports` is what inputs and outputs are in the file, `int8` where the device computes on integers
-    throughout. `tensorflow` is the oldest TensorFlow Lite that the file may meet.
+    throughout. `tensorflow` is the oldest TensorFlow Lite that the file may meet. `image` is a
+    container image that holds the runtime, as name and tag without a registry.
     """
 
     versions: str = ""
@@ -56,6 +59,7 @@ class Runtime:
     threads: int | None = None
     ports: Literal["", "float", "int8"] = ""
     tensorflow: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ _WANTED = {
     int: ("a whole number", "a bare whole number, such as 4"),
     str: ("text", "text in quotes"),
     tuple[str, ...]: ("a list of texts", 'a list, such as ["avx2", "fma"]'),
+    tuple[float, ...]: ("a list of numbers", "a list, such as [10, 15]"),
 }
 
 
