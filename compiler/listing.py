@@ -53,17 +53,17 @@ def described(target: Target) -> list[str]:
     return lines
 
 
+def _shown(found: tuple[str | float, ...]) -> str:
+    return " ".join(f"{v:g}" if isinstance(v, float) else v for v in found)
+
+
 def _facts(noun: Device | Runtime, room: str, sources: Mapping[str, str]) -> list[str]:
     """The facts that are stated, each with its source."""
     lines = []
     for field in fields(noun):
         value = getattr(noun, field.name)
         if value not in (None, "", ()):
-            shown = (
-                " ".join(f"{v:g}" if isinstance(v, float) else v for v in value)
-                if isinstance(value, tuple)
-                else value
-            )
+            shown = _shown(value) if isinstance(value, tuple) else value
             source = sources.get(f"{room}.{field.name}", "")
             lines.append(f"  {field.name:20} {shown!s:24} {source}".rstrip())
     return lines

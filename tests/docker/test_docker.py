@@ -27,8 +27,10 @@ PROJECT = PACKAGE["project"]
 VERSION = PROJECT["version"]
 PLATFORMS = {"aarch64": "linux/arm64"}  # accelerators of Intel sit beside an x86-64 processor
 PHONES = {"phone", "android-mid", "android-flagship"}  # run no containers: a desk builds for them
-ON_TOP = {"openvino": "openvino", "litert": "ai-edge-litert"}
+DESKS = PHONES | {name for name in places.shipped() if name.startswith("jetson-")}
+ON_TOP = {"openvino": "openvino", "litert": "ai-edge-litert", "tensorrt": "tensorrt-rtx"}
 """The runtimes whose images are put on top of ONNX Runtime's, and the packages that they add."""
+EXTRA = {"tensorrt": "tensorrt-rtx"}  # TensorRT's own packages are the device's
 
 
 def images() -> dict[str, tuple[str, str]]:
@@ -99,7 +101,7 @@ def test_an_image_is_for_the_processor_of_its_target(name: str) -> None:
     assert value(body, "inherits") == f'["_{runtime}"]'
     assert f'TARGET = "{target}" }}' in value(body, "args")
     assert value(body, "tags") == f'["mcompile:{name}"]'
-    arch = "x86_64" if target in PHONES else targets.load(target).device.arch
+    arch = "x86_64" if target in DESKS else targets.load(target).device.arch
     platform = PLATFORMS.get(arch, "linux/amd64")
     assert value(body if own else bake("target")[f"_{runtime}"], "platforms") == f'["{platform}"]'
 
@@ -134,8 +136,9 @@ def test_a_further_runtime_is_put_on_top_of_the_image_that_has_the_rest(runtime:
 @pytest.mark.parametrize("runtime", ON_TOP)
 def test_a_further_runtime_comes_from_the_packages_own_extra(runtime: str) -> None:
     (step,) = [line for line in lines(runtime) if "pip install" in line]
-    assert re.findall(r'"mcompile\[(\w+)\]"', step) == [runtime]
-    needs = PROJECT["optional-dependencies"][runtime]
+    extra = EXTRA.get(runtime, runtime)
+    assert re.findall(r'"mcompile\[([\w-]+)\]"', step) == [extra]
+    needs = PROJECT["optional-dependencies"][extra]
     assert [need.partition(">")[0] for need in needs] == [ON_TOP[runtime]]
     told = "pip uninstall --quiet --yes openvino-telemetry" in step
     assert told is (runtime == "openvino")
@@ -154,6 +157,9 @@ def test_a_further_runtime_comes_from_the_packages_own_extra(runtime: str) -> No
         ("litert", "phone", True),
         ("litert", "raspberry-pi-5", True),
         ("litert", "cpu-server", False),
+        ("tensorrt", "jetson-nano", True),
+        ("tensorrt", "a10", True),
+        ("tensorrt", "phone", False),
     ],
 )
 def test_a_target_of_another_runtime_or_none_fails_the_build(
@@ -197,6 +203,7 @@ def test_what_a_build_may_be_given_has_a_default() -> None:
         "BASE": "mcompile:cpu-server", "DRIVER": '""', "TARGET": "intel-npu",
     }  # fmt: skip
     assert given("litert") == {"BASE": "mcompile:cpu-server", "TARGET": "phone"}
+    assert given("tensorrt") == {"BASE": "mcompile:cpu-server", "TARGET": "jetson-orin-nano"}
 
 
 def test_the_label_says_the_version_that_is_installed() -> None:
