@@ -39,7 +39,9 @@ class _Entry:
         return figure("sqnr_db", 0.0), figure("agreement", 0.0)
 
     def took(self, latency: str) -> float:
-        return self.candidate.figure(latency, inf)
+        """That latency, in ms: the predicted one where nothing was timed."""
+        known = (m.value for m in self.candidate.figures if m.name == latency)
+        return self.candidate.figure(latency, next(known, inf))
 
     @property
     def elsewhere(self) -> Sequence[str]:
@@ -53,7 +55,9 @@ class _Entry:
         held = (
             f"{self.candidate.figure('agreement', nan):.1f} %" if isnan(near) else f"{near:.1f} dB"
         )
-        times = (f"{self.took(n):.3g} ms {_short(n)}" for n in dict.fromkeys((latency, _MEDIAN)))
+        names = (latency, _MEDIAN) if self.candidate.is_timed else (_MEDIAN,)
+        how = "" if self.candidate.is_timed else " predicted"
+        times = (f"{self.took(n):.3g} ms {_short(n)}{how}" for n in dict.fromkeys(names))
         wrong = ", ".join(faults(self.candidate, self.missed))
         facts = ", ".join((self.report.built.value, *times, held, *self.elsewhere))
         return f"{self.report.backend} ({facts}{f'; misses {wrong}' if wrong else ''})"
@@ -89,7 +93,8 @@ def _quickest(entries: Sequence[_Entry], latency: str) -> tuple[_Entry, str]:
     ]
     least = min(e.took(_MEDIAN) for e in near)
     alike = [e for e in near if e.took(_MEDIAN) <= ALIKE * least]
-    doubt = "" if len(near) == 1 or latency == _MEDIAN else _doubt(first, latency)
+    timed = first.candidate.is_timed
+    doubt = "" if not timed or len(near) == 1 or latency == _MEDIAN else _doubt(first, latency)
     return max(alike, key=lambda e: e.accuracy), doubt
 
 

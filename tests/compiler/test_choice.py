@@ -12,7 +12,7 @@ from mcompile.choice import Candidate, choose, missed_accuracy, worth_trying
 from mcompile.options import Options
 from mcompile.profile import Budgets
 from mcompile.request import Request, resolve
-from mcompile.types import Measured, Precision, Verdict
+from mcompile.types import Measured, Precision, Provenance, Verdict
 from mcompile.validate import validate
 
 FLOAT, INT8, DYNAMIC = Precision.FP32, Precision.INT8, Precision.INT8_DYNAMIC
@@ -107,3 +107,20 @@ def test_dynamic_integers_are_tried_where_most_weights_are_linear(auto, program,
 def test_what_was_asked_for_is_not_left_out() -> None:
     asked = resolve("m", Options(target="cpu-server", precision="int8-dynamic"))
     assert worth_trying(asked, net("y = Conv(x, w)", w=(9, 4, 3, 3))) is asked
+
+
+def test_where_nothing_was_timed_the_predicted_latency_decides() -> None:
+    def predicted(precision, p50, sqnr_db) -> Candidate:
+        own = form(precision, p50, sqnr_db)
+        figures = tuple(
+            replace(m, provenance=Provenance.PREDICTED, low=p50 / 3, high=p50 * 3)
+            if m.name == "latency_p50_ms"
+            else m
+            for m in own.figures
+        )
+        return replace(own, figures=figures)
+
+    forms = [predicted(Precision.INT8, 1.0, 30.0), predicted(Precision.FP32, 4.0, 120.0)]
+    chosen, why = choose(forms, SOFT)
+    assert chosen is Precision.INT8
+    assert "int8 (1 ms predicted, 30.0 dB); not fp32 (4 ms predicted" in why

@@ -11,7 +11,7 @@ from mcompile.options import Options
 from mcompile.record import Report, Rival, Variant
 from mcompile.request import resolve
 from mcompile.runtimes import Runtimes
-from mcompile.types import Measured, Precision, Verdict
+from mcompile.types import Measured, Precision, Provenance, Verdict
 from mcompile.validate import validate
 
 INT8 = Precision.INT8
@@ -111,3 +111,31 @@ def test_a_runtime_that_was_left_out_is_said_with_the_way_in() -> None:
         "openvino was left out: it is not installed here; pip install it",
     )
     assert found.rivals == (out,)
+
+
+def simulated(backend: str, p50: float, sqnr_db: float) -> Report:
+    """A build whose device is not here: nothing was timed."""
+    own = report(backend, p50, sqnr_db)
+    told = {"latency_p50_ms", "latency_p99_ms"}
+    figures = tuple(
+        replace(m, provenance=Provenance.PREDICTED, low=m.value / 2, high=m.value * 2)
+        if m.name in told
+        else m
+        for m in own.variants[0].measured
+    )
+    return replace(own, variants=(replace(own.variants[0], measured=figures, latency_ms=()),))
+
+
+@pytest.mark.parametrize("latency", ["latency_p50_ms", "latency_p99_ms"])
+def test_where_nothing_was_timed_the_prediction_is_said_to_be_one(latency: str) -> None:
+    found = taken(simulated("tensorrt", 2.0, 30.0), simulated("tensorrt_rtx", 1.0, 30.0), latency)
+    said = found.headlines[0]
+    assert said == (
+        "auto chose the runtime tensorrt_rtx (int8, 1 ms p50 predicted, 30.0 dB); "
+        "not tensorrt (int8, 2 ms p50 predicted, 30.0 dB)"
+    )
+
+
+def test_predictions_that_are_the_same_leave_it_to_the_accuracy() -> None:
+    found = taken(simulated("tensorrt", 1.0, 30.0), simulated("tensorrt_rtx", 1.0, 31.0))
+    assert found.backend == "tensorrt_rtx"
