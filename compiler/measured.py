@@ -62,6 +62,10 @@ def _figures(record: Record, limits: Mapping[str, float]) -> list[Measured]:
         found.append(Measured("fps", 1e3 / mean, "1/s", note=f"one input after the other, {note}"))
     if record.memory_peak_mb is not None:
         found.append(Measured("memory_peak_mb", record.memory_peak_mb, "MB", note=note))
+    if record.determinism is not None:
+        found.append(Measured("determinism", record.determinism, "runs", note=note))
+    if record.stability_std is not None:
+        found.append(Measured("stability_std", record.stability_std, "", note=note))
     if record.power_w is not None:
         found.append(Measured("power_w", record.power_w, "W", note=note))
         if mean is not None:

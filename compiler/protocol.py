@@ -14,6 +14,8 @@ by anything that says the same. It is one JSON object:
                 fp16_layers, fp32_layers, layers, build_s, mode, sha256, bytes}
     golden_error, golden_tolerance: the largest error of the golden outputs, as a share of the
                 largest output, and what the script allowed
+    determinism, stability_std: how many of ten further runs of one input gave another output, and
+                the largest standard deviation of an element, as a share of the largest output
     memory_peak_mb, power_w, temperature_c, threads, tool, command, outputs: where they are known
 
 `memory_peak_mb` is what opening and running added, in 10^6 bytes; `outputs` names a file beside
@@ -22,6 +24,7 @@ it that holds the outputs for the first golden case, one after the other as they
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +36,7 @@ import numpy as np
 from mcompile.errors import ContractError
 
 SCHEMA = 1
+_NEAR = 0.01
 AGAIN = "measure again with the script that came with the artifact"
 PERCENTILES = {"latency_p50_ms": 50, "latency_p90_ms": 90, "latency_p99_ms": 99}
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -73,6 +77,10 @@ class Latency:
         if self.samples:
             marks = (0, *PERCENTILES.values(), 100)
             return {q: float(np.percentile(self.samples, q)) for q in marks}
+        return self.said()
+
+    def said(self) -> Mapping[float, float]:
+        """What is told by percentile, beside samples or without."""
         said = {0: self.min, 50: self.p50, 90: self.p90, 95: self.p95, 99: self.p99, 100: self.max}
         return {q: value for q, value in said.items() if value is not None}
 
@@ -116,6 +124,8 @@ class Record:
     outputs: str = ""
     engine: Engine | None = None
     golden_error: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    determinism: _Count | None = None
+    stability_std: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 def read_record(path: Path) -> Record:
@@ -142,13 +152,41 @@ def _wrong(record: Record) -> str:
     """What is the matter with a record that has the right form; empty where nothing is."""
     if record.schema != SCHEMA:
         return f"it is of schema {record.schema}, and this version reads {SCHEMA}"
-    known = [value for _, value in sorted(record.latency_ms.known().items())]
-    if not known:
+    if not record.latency_ms.known():
         return "latency_ms holds neither samples nor percentiles"
     if record.latency_ms.samples and len(record.latency_ms.samples) != record.runs:
         return f"{len(record.latency_ms.samples)} samples of {record.runs} runs"
+    if not (record.device.name and record.device.arch):
+        return "the device has no name or arch"
+    if record.temperature_c and len(record.temperature_c) != 2:
+        return "temperature_c is not [before, after]"
+    return _torn(record.latency_ms)
+
+
+def _torn(told: Latency) -> str:
+    """What of the times contradicts the rest; empty where nothing does."""
+    ends, mean = told.known(), told.mean
+    known = [value for _, value in sorted(ends.items())]
     if known != sorted(known):
         return "the percentiles of latency_ms do not grow"
-    if not known[0] <= (record.latency_ms.average() or known[0]) <= known[-1]:
+    if mean is not None and not ends.get(0, 0.0) <= mean <= ends.get(100, math.inf):
         return "the mean of latency_ms lies outside of its percentiles"
-    return "" if record.device.name and record.device.arch else "the device has no name or arch"
+    return _unlike(told) if told.samples else ""
+
+
+def _unlike(told: Latency) -> str:
+    """What is told beside samples and is not theirs; empty where all is.
+
+    A tool may count its percentiles in another way: one between its neighbours is as good.
+    """
+    mean = told.mean
+    if mean is not None and not math.isclose(mean, float(np.mean(told.samples)), rel_tol=_NEAR):
+        return "the mean of latency_ms is not that of its samples"
+    ordered = np.sort(told.samples)
+    for q, value in told.said().items():
+        place = q / 100 * (len(ordered) - 1)
+        low = ordered[max(0, math.floor(place) - 1)] if 0 < q < 100 else ordered[round(place)]
+        high = ordered[min(len(ordered) - 1, math.ceil(place) + 1)] if 0 < q < 100 else low
+        if not low * (1 - _NEAR) <= value <= high * (1 + _NEAR):
+            return "the percentiles of latency_ms are not those of its samples"
+    return ""

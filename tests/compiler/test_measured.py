@@ -56,6 +56,12 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     return path
 
 
+def _sampled(**told: float) -> Callable[[dict[str, Any]], object]:
+    """A change to samples from 1 to 200 ms, with these figures beside them."""
+    samples = [float(n) for n in range(1, 201)]
+    return lambda said: said.update(latency_ms={"samples": samples, **told})
+
+
 def judged(folder: Path, change: Callable[[dict[str, Any]], object] = len) -> Checked:
     return judge(folder, LIMITS, edit(folder, change))
 
@@ -146,6 +152,12 @@ def test_golden_outputs_of_the_device_are_compared(folder) -> None:
         (lambda d: d.update(schema=2), "of schema 2"),
         (lambda d: d["latency_ms"].update(p50=-1.0), "damaged: Expected `float` > 0"),
         (lambda d: d["latency_ms"].update(p50=8.0), "do not grow"),
+        (lambda d: d["latency_ms"].update(mean=9.5), "outside of its percentiles"),
+        (lambda d: d["latency_ms"].update(mean=4.0), "outside of its percentiles"),
+        (lambda d: d.update(temperature_c=[30.0]), "not \\[before, after\\]"),
+        (_sampled(p50=77.0), "percentiles of latency_ms are not those"),
+        (_sampled(min=0.5), "percentiles of latency_ms are not those"),
+        (_sampled(mean=60.0), "mean of latency_ms is not that"),
         (lambda d: d.update(latency_ms={"mean": 6.0}), "neither samples nor percentiles"),
         (lambda d: d.update(latency_ms={"samples": [1.0]}), "1 samples of 200 runs"),
         (lambda d: d["device"].update(name=""), "no name or arch"),
@@ -227,3 +239,30 @@ def test_an_engine_of_another_gpu_or_version_is_refused(folder, changed, words) 
     jetson(folder)
     with pytest.raises(ContractError, match=words):
         judged(folder, lambda said: engine(said, **changed))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"p50": 3.0, "mean": 4.5},  # a few long runs: nothing says how long
+        {"p50": 3.0, "p99": 4.0, "mean": 4.5},
+    ],
+)
+def test_a_mean_is_bounded_by_the_ends_alone(folder, told) -> None:
+    assert judged(folder, lambda d: d.update(latency_ms=told)).checks
+
+
+def test_figures_that_agree_with_the_samples_are_taken(folder) -> None:
+    found = judged(folder, _sampled(p50=100.0, p99=199.0, min=1.0, max=200.0, mean=100.5))
+    p99 = next(c for c in found.checks if c.name == "latency_p99_ms")
+    assert p99.measured.value == pytest.approx(198.01)
+
+
+def test_runs_that_differ_have_failed_and_equal_ones_prove_it(folder) -> None:
+    def told(runs: int):
+        return judged(folder, lambda said: said.update(determinism=runs, stability_std=0.0))
+
+    rows = {c.name: c for c in told(0).checks}
+    assert rows["determinism"].verdict is Verdict.PASSED
+    assert rows["determinism"].measured.device == "Acme 5"
+    assert {c.name: c for c in told(1).checks}["determinism"].verdict is Verdict.FAILED
