@@ -1,16 +1,17 @@
 """What of a zoo of architectures LiteRT's backend holds, in float and on integers.
 
     python benchmarks/litert_zoo.py [--cache DIR] [--results FILE] [--only NAME...] [--again]
-                                    [--exporter PYTHON] [--free]
+                                    [--form FORM...] [--exporter PYTHON] [--free]
     python benchmarks/litert_zoo.py --summary FILE
 
 Networks of benchmarks/zoo, random weights, are exported once into a cache by the interpreter that
 --exporter names (torch, torchvision, timm and transformers live there). Each is optimized for
-LiteRT with a batch of one, or a free one where --free is said, and lowered twice: in float, held
-against the untouched program, and on integers, planned on a handful of seeded samples, held
-against the float program and against the same plan in ONNX Runtime. Each in a process of its own:
-a kernel that aborts is a row. Told are the operators of each file, those that move data, those
-left in float, the pieces that XNNPACK took, and the CPU seconds of the lowering alone. Linux only.
+LiteRT with a batch of one, or a free one where --free is said, and lowered in three forms: in
+float, held against the untouched program; on integers, planned on a handful of seeded samples, held
+against the float program and against the same plan in ONNX Runtime; and on integers throughout,
+ports included, where no float operator is to be left. Each in a process of its own: a kernel that
+aborts is a row. Told are the operators of each file, those that move data, those left in float, the
+pieces that XNNPACK took, and the CPU seconds of the lowering alone. Linux only.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LIMIT = 600.0
 """Seconds after which a network is given up."""
 _LEAST_DB = 60.0
 """Signal to noise of a float file that computes what the program does."""
-_FORMS = ("float", "int8")
+_FORMS = ("float", "int8", "throughout")
 _NETWORKS = """
     resnet18 resnet50 resnext50_32x4d mobilenet_v2 mobilenet_v3_small efficientnet_b0
     shufflenet_v2_x1_0 squeezenet1_1 densenet121 googlenet inception_v3 mnasnet1_0
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--cache", type=Path, default=_CACHE, help="where the exports are kept")
     ask.add_argument("--results", type=Path, help="CACHE/litert.jsonl unless given")
     ask.add_argument("--only", nargs="+", default=_NETWORKS, metavar="NAME")
+    ask.add_argument("--form", nargs="+", default=_FORMS, choices=_FORMS, metavar="FORM")
     ask.add_argument("--again", action="store_true", help="even what is known already")
     ask.add_argument("--exporter", default=sys.executable, help="the interpreter that has torch")
     ask.add_argument("--free", action="store_true", help="leave the batch size to the caller")
@@ -104,7 +106,7 @@ def _run(given: argparse.Namespace, results: Results) -> None:
 
 def _visit(given: argparse.Namespace, name: str, results: Results, shop: Workshop) -> None:
     meta = json.loads((given.cache / name / "meta.json").read_text())
-    for form in _FORMS:
+    for form in given.form:
         if "error" in meta or (results.get("litert", name, form) and not given.again):
             continue
         job = {"folder": str(given.cache / name), "form": form, "free": given.free}
@@ -119,16 +121,17 @@ def _lowered(job: dict[str, Any]) -> Row:
     """One network in one form; imports what that needs, and no more."""
     from mcompile.backends.litert import Litert
     from mcompile.oracle import Oracle
-    from mcompile.profile import Device, Target
+    from mcompile.profile import Device, Runtime, Target
     from mcompile.types import Precision
 
     folder = Path(job["folder"])
     program, source, samples = _program(folder, job["free"])
-    backend, name = Litert(), Precision.INT8 if job["form"] == "int8" else Precision.FP32
-    target = Target("desk", "this machine", "litert", name, Device(arch="x86_64"))
+    backend, name = Litert(), Precision.FP32 if job["form"] == "float" else Precision.INT8
+    ports = Runtime(ports="int8" if job["form"] == "throughout" else "")
+    target = Target("desk", "this machine", "litert", name, Device(arch="x86_64"), ports)
     planned = program
     if name is Precision.INT8:
-        planned = _planned(program, samples, backend.scheme_on(target))
+        planned = _planned(program, samples, backend, target)
     with tempfile.TemporaryDirectory() as into:
         began = time.process_time()
         artifact = backend.lower(planned, target, Path(into))
@@ -145,14 +148,16 @@ def _lowered(job: dict[str, Any]) -> Row:
 
 def _program(folder: Path, free: bool) -> tuple[Any, Any, list[dict[str, Any]]]:
     """The program optimized for LiteRT, the same as it was read, and inputs of a batch of one."""
+    from mcompile.backends.litert import Litert
     from mcompile.frontend import capture
-    from mcompile.optimizer import optimize
+    from mcompile.optimizer import at_opset, optimize
     from mcompile.specialize import specialized
 
     source = capture(folder / "opt.onnx")
     names = {d for port in source.inputs for d in port.shape if isinstance(d, str)}
     bound = specialized(source, dict.fromkeys(names, 1)) if names and not free else source
-    return optimize(bound, runtime="litert")[0], bound, list(_feeds(folder))
+    raised = at_opset(bound, floor=Litert.opset)[0]
+    return optimize(raised, runtime="litert")[0], bound, list(_feeds(folder))
 
 
 def _feeds(folder: Path) -> Iterator[dict[str, Any]]:
@@ -163,14 +168,14 @@ def _feeds(folder: Path) -> Iterator[dict[str, Any]]:
         yield {name: data[row : row + 1] for name, data in second.items()}
 
 
-def _planned(program: Any, samples: Sequence[dict[str, Any]], scheme: Any) -> Any:
-    from mcompile.backends.litert.spelling import spelled
+def _planned(program: Any, samples: Sequence[dict[str, Any]], backend: Any, target: Any) -> Any:
     from mcompile.quantize import insert, observe, plan
     from mcompile.quantize.extremes import extremes
     from mcompile.types import Sample, Samples
 
     data = Samples("seeded", lambda: iter([Sample(f) for f in samples]))
-    ready = spelled(program, lambda p: extremes(p, data))
+    ready = backend.spelled(program, target, lambda p: extremes(p, data))
+    scheme = backend.scheme_on(target)
     return insert(ready, plan(ready, observe(ready, data), scheme), scheme)
 
 
@@ -202,7 +207,7 @@ def _counted(data: bytes) -> Row:
 
 
 def _line(row: Row) -> str:
-    name = f"{row['model']:32} {row['variant']:5}"
+    name = f"{row['model']:32} {row['variant']:10}"
     if row["error"]:
         return f"{name} {row['error'][:200]}"
     kinds = row["kinds"]

@@ -68,6 +68,8 @@ class Backend(ABC):
     title: ClassVar[str]
     precisions: ClassVar[frozenset[Precision]]
     scheme: ClassVar[Scheme]
+    opset: ClassVar[int] = 13
+    """The operator set that older programs are raised to, as far as the target reads it."""
     second: ClassVar[str] = ""
     """A backend whose compiler is asked, where it is installed, what it thinks of the artifact."""
 
@@ -108,6 +110,10 @@ class Backend(ABC):
         Words for the report. Raises `LoweringError` naming the node that it would refuse.
         """
         raise NotImplementedError
+
+    def contents(self, artifact: Artifact, folder: Path) -> str:
+        """What the artifact's file is made of, in a few words; empty where that is not said."""
+        return ""
 
     def coverage(self, artifact: Artifact, folder: Path) -> Sequence[Coverage]:
         """What the accelerators that the runtime can hand over to take of the artifact.

@@ -67,7 +67,7 @@ def _fits(manifest: Manifest) -> None:
             raise ContractError(
                 f"this machine cannot run the artifact: {reason}",
                 where=machine.cpu,
-                fix="check it on its device, or build for a target that this machine matches",
+                fix="check it on its device, or bring that one's figures: --measured measured.json",
             )
     _runtime(contract)
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from mcompile.errors import Broken, CompileError, UsageError
-from mcompile.talk import Talk
+from mcompile.talk import Talk, patient
 
 Command = Callable[..., int]
 INTERRUPTED, TERMINATED = 130, 143
@@ -201,6 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code."""
     # A cancelled job must leave as an interrupted one does: with its half-made folder removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -149,19 +149,20 @@ def compare(talk: Talk, folders: Sequence[str]) -> int:
 
 def _contest(folders: Sequence[str], reports: Sequence[Report]) -> dict[str, Any]:
     """The rows of a comparison as data; `front` tells those that no other beats on every axis."""
-    axes = ("size", "latency_p50", front.quality(reports))
-    best = front.front([front.point(r, axes[-1]) for r in reports])
+    axes, best = front.axes(reports), front.chosen(reports)
     rows = [
         {"folder": folder, "model": r.model, "target": r.target, "precision": r.built,
          "verdict": r.verdict, "front": i in best,
          "measured": {axis: front.measurement(r, axis) for axis in axes}}
         for i, (folder, r) in enumerate(zip(folders, reports, strict=True))
     ]  # fmt: skip
-    return {"axes": axes, "artifacts": rows}
+    ranked = [axis for axis in axes if axis not in front.doubted(reports)]
+    return {"axes": axes, "ranked": ranked, "artifacts": rows}
 
 
 def _options(given: Mapping[str, Any]) -> Options:
     """The options behind the words of a command line."""
+    _refuse_nothing(given)
     known = {k: v for k, v in given.items() if v not in (None, "", (), [])}
     if "arch_args" in known:
         try:
@@ -173,6 +174,14 @@ def _options(given: Mapping[str, Any]) -> Options:
         if not isinstance(known["arch_args"], dict):
             raise UsageError("not a JSON object", where="--arch-args", fix='{"name": value}')
     return of(known)
+
+
+def _refuse_nothing(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for an option whose value is empty: it would be the default unseen."""
+    empty = (k for k, v in given.items() if k != "target" and v in ("", ("",)))
+    for name in empty:
+        option = "--" + {"inputs": "input", "budgets": "budget"}.get(name, name.replace("_", "-"))
+        raise UsageError("nothing is given", where=option, fix=f"a value, or leave {option} out")
 
 
 def _capture(options: Options) -> CaptureOptions:

@@ -49,10 +49,16 @@ def written(
                 alone=ledger.noises(each.chosen.noise, each.program) if each.chosen else (),
                 changed=ledger.changed(each.chosen, source) if each.chosen else "",
             )  # fmt: skip
-        sizes = (sum(f.bytes for f in form.artifact.files) for form in forms.values())
-        told = (f"{p.value} {b / 1e6:.1f} MB" for p, b in zip(forms, sizes, strict=True))
+        told = (_told(request, form) for form in forms.values())
         entry.summary = "   ".join([*told, *filter(None, [said])])
     return forms
+
+
+def _told(request: Request, form: Form) -> str:
+    """The size of a form, and what it is made of where its backend says so."""
+    size = sum(f.bytes for f in form.artifact.files) / 1e6
+    made = request.backend.contents(form.artifact, form.folder)
+    return ", ".join(filter(None, [f"{form.precision.value} {size:.1f} MB", made]))
 
 
 def opinion(request: Request, artifact: Artifact, folder: Path) -> str:

@@ -8,6 +8,7 @@ from mcompile import errors, targets
 from mcompile.errors import CompileError, UsageError
 from mcompile.listing import described
 from mcompile.talk import Talk
+from mcompile.types import Precision
 from mcompile.wording import nearest
 
 _CHECKS = {
@@ -18,12 +19,40 @@ _CHECKS = {
 }
 
 
+_PRECISIONS = {
+    Precision.FP32: "Floats of 32 bits, as the model was trained.",
+    Precision.FP16: "Floats of 16 bits; what real data would overflow stays wider.",
+    Precision.BF16: "Floats of 16 bits with the range of 32-bit ones and fewer digits.",
+    Precision.INT8: "Integers of 8 bits wherever the runtime gains by them. Their ranges come from"
+    " data: --calibration SOURCE.",
+    Precision.INT8_DYNAMIC: "Linear layers in integers of 8 bits, the ranges of what they read"
+    " taken as it arrives: no calibration.",
+    Precision.INT8_WEIGHTS: "Weights of linear layers and embeddings in 8 bits, a scale for each"
+    " channel or row; floats are computed: no calibration.",
+    Precision.INT4_WEIGHTS: "Weights of linear layers in 4 bits, a scale and zero point for each 32"
+    " rows of a column; floats are computed: no calibration.",
+    Precision.INT16X8: "Activations in 16 bits, weights in 8: where 8 bits are not precise enough."
+    " Their ranges come from data: --calibration SOURCE.",
+}
+_SAID = {
+    "native": "Kernels of its own",
+    "emulated": "Computed in something wider",
+    "falls_back": "Falls back to another precision, and says so",
+    "illegal": "Refused",
+}
+_AUTO = "auto"
+_CHOOSES = (
+    "auto: --precision auto chooses\n\nEvery precision that the target has kernels for and that its"
+    " data allow is built and measured; the best that keeps the budgets is handed over.\n"
+    "--backend auto does the same with the runtimes of the profile."
+)
+
 _REPRODUCER = ("reproducer", "reproduce", "undone")
 
 
 def explain(talk: Talk, name: str) -> int:
     """Print what the name means; raises `UsageError` with the nearest known names otherwise."""
-    for look in (_target, _error, _budget, _check, _metric, _rule, _reproducer):
+    for look in (_target, _error, _precision, _budget, _check, _metric, _rule, _reproducer):
         if text := look(name):
             if talk.json:
                 talk.document({"name": name, "text": text})
@@ -49,6 +78,22 @@ def _error(name: str) -> str:
     if kind is None:
         return ""
     return f"{name} (exit code {kind.code})\n\n{inspect.cleandoc(kind.__doc__ or '')}"
+
+
+def _precision(name: str) -> str:
+    if name == _AUTO:
+        return _CHOOSES
+    known = next((p for p in _PRECISIONS if p.value == name), None)
+    if known is None:
+        return ""
+    lines = [f"{name}: a precision", "", _PRECISIONS[known], ""]
+    legal = {n: targets.load(n).legality for n in targets.names()}
+    for status, said in _SAID.items():
+        found = [
+            n for n, table in legal.items() if known in table and table[known].status == status
+        ]
+        lines += [f"{said}: {', '.join(found)}"] if found else []
+    return "\n".join(lines)
 
 
 def _budget(name: str) -> str:
@@ -111,6 +156,8 @@ def _known() -> list[str]:
     return [
         *targets.names(),
         *_errors(),
+        *(p.value for p in _PRECISIONS),
+        _AUTO,
         *rows,
         *_CHECKS,
         *METRICS,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
 from mcompile import artifact as manifest
-from mcompile.errors import UsageError
 from mcompile.frontend import digest
-from mcompile.guide import Guide
+from mcompile.guide import Guide, labels
 from mcompile.oracle import Oracle
 from mcompile.outcome import Form, Outcome
 from mcompile.quantize import planfile
@@ -72,7 +71,7 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
 
 def guide_of(request: Request) -> Guide:
     """What the user of the model must know, as the request says it."""
-    return Guide(_preprocess(request), _labels(request.options.labels))
+    return Guide(_preprocess(request), labels(request.options.labels))
 
 
 def _put_kit(files: Mapping[str, bytes], folder: Path) -> None:
@@ -96,18 +95,6 @@ def _golden(outcome: Outcome, form: Form, folder: Path) -> tuple[list[tuple[Feed
             cases.append((sample.feeds, wanted))
             worst = max(worst, *(manifest.distance(got[n], wanted[n]) for n in wanted))
     return cases, float(f"{max(_SLACK * worst, 1e-4):.3g}")
-
-
-def _labels(given: str | Sequence[str]) -> tuple[str, ...]:
-    """The names of the classes: as they were listed, or one a line of a text file."""
-    if not isinstance(given, str):
-        return tuple(given)
-    try:
-        return tuple(Path(given).read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "the names of the classes cannot be read", where=given, fix="a text file, one a line"
-        ) from error
 
 
 def _preprocess(request: Request) -> dict[str, object]:

@@ -116,17 +116,20 @@ def at_opset(
 ) -> tuple[Program, Log]:
     """An equal program of an operator set from `floor` to `cap`, and what could not be done.
 
-    A raise that cannot be made, or that changes what is computed, is left out and told. Raises
+    A raise that cannot be made, or that changes what is computed, is left out and told; one to the
+    first operator set with scales for each channel is tried then. Raises
     `LoweringError` where the target needs an older operator set or file format (`newest_ir`) than
     the program can be written in.
     """
     version = graph.opset(program)
     if not version:
         return program, Log()
-    log, least = Log(), min(floor, cap or floor)
-    if version < least:
-        program, log = _raised(program, least, reference(program, feeds, seed))
-        version = graph.opset(program)
+    log = Log()
+    for wanted in dict.fromkeys((floor, min(floor, PER_AXIS))):
+        least = min(wanted, cap or wanted)
+        if version < least:
+            program, noted = _raised(program, least, reference(program, feeds, seed))
+            version, log = graph.opset(program), log + noted
     limit = newest_ir or (ir_versions.of_opset(cap) if cap else None)
     if (cap and version > cap) or (limit and program.graph.ir_version > limit):
         program = _rewritten(program, min(version, cap or version), limit, feeds, seed)

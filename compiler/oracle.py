@@ -6,6 +6,7 @@ that a model of any size can be run without being copied or written out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -85,9 +86,15 @@ class Oracle:
             ) from error
 
     def run(self, feeds: Feeds) -> dict[str, Array]:
-        """Outputs (and what `also` named) by name."""
+        """Outputs (and what `also` named) by name.
+
+        Raises `SourceError` that names the node where the model does not run on these inputs.
+        """
         given = {name: ort.OrtValue.ortvalue_from_numpy(np.asarray(a)) for name, a in feeds.items()}
-        found = self._session.run_with_ort_values(self._names, given | self._weights)
+        try:
+            found = self._session.run_with_ort_values(self._names, given | self._weights)
+        except Exception as error:  # onnxruntime raises a dozen unrelated classes
+            raise _stopped(error) from error
         return {n: v.numpy() for n, v in zip(self._names, found, strict=True)}
 
     def _stubbed(self, program: Program) -> bytes:
@@ -115,6 +122,19 @@ class Oracle:
         inner = (onnx.ValueInfoProto(name=n) for n in self._names if n not in known)
         model.graph.output.extend(inner)
         return bytes(model.SerializeToString())
+
+
+def _stopped(error: Exception) -> SourceError:
+    """What onnxruntime says of a run that it ended, without its own words around it."""
+    told = (str(error).splitlines() or ["it does not say why"])[0]
+    node = re.search(r"running (\w+) node\. Name:'([^']*)'", told)
+    said = told.partition("Status Message: ")[2] or told.rpartition(" : ")[2] or told
+    said = re.sub(r"\S+/\S+\.(?:cc|h):\d+ |^onnxruntime::.*?\) ", "", said)
+    return SourceError(
+        f"the model does not run: {said[:200]}",
+        where=f"node {node[2]} ({node[1]})" if node else "the reference runtime",
+        fix="mend that node: onnxruntime by itself says the same of this input",
+    )
 
 
 def _options(threads: int | None, quick: bool) -> ort.SessionOptions:

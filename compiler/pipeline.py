@@ -129,8 +129,9 @@ def _better(request: Request, captured: Program, samples: Samples | None, keep: 
     given, reads = request.options, request.target.runtime
     feeds = [s.feeds for s in islice(samples or (), 1)]
     start, noted = at_opset(
-        captured, feeds, given.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version
-    )
+        captured, feeds, given.seed, cap=reads.max_opset, newest_ir=reads.max_ir_version,
+        floor=request.backend.opset,
+    )  # fmt: skip
     better, log = optimize(
         start, given.skip, feeds, given.seed, runtime=request.backend.name, keep=keep,
         phases=phases_for(request),

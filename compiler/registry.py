@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mcompile.rules import Rule
 
 GROUP = "mcompile.backends"
-PLANNED = ("microcontroller", "tensorrt", "tensorrt_rtx")
+PLANNED = ("microcontroller",)
 """Runtimes that profiles may name and this version cannot write for."""
 
 

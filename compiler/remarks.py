@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcompile import targets
 from mcompile.forms import is_narrow
+from mcompile.guide import labels
 from mcompile.measure.machine import Machine
 from mcompile.options import absent
 from mcompile.outcome import Form, Outcome
@@ -14,7 +15,7 @@ from mcompile.profile import Target
 from mcompile.quantize.half import OF
 from mcompile.quantize.weight_only import BITS
 from mcompile.request import CALIBRATED
-from mcompile.types import Measured, Precision
+from mcompile.types import Measured, Port, Precision
 
 _NOISE = 1.05
 _INTEGER_OPS = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
@@ -89,8 +90,18 @@ def warnings(outcome: Outcome, form: Form, jump: str, machine: Machine) -> tuple
         told.append(f"the error jumps at {jump}: the first place to look when accuracy is lost")
     if outcome.log.unproven:
         told.append(f"the optimized model could not be compared: {outcome.log.unproven}")
+    told += _unnamed(labels(given.labels), outcome.captured.outputs)
     told += [f"{u.rule} was undone at {u.node}: {u.error}" for u in outcome.log.undone]
     return tuple(told)
+
+
+def _unnamed(names: Sequence[str], outputs: Sequence[Port]) -> list[str]:
+    """Where no output has a number for each of the classes that have names."""
+    sizes = {d for p in outputs for d in p.shape[1:] if isinstance(d, int) and d != 1}
+    if not names or len(names) in sizes:
+        return []
+    found = ", ".join(f"{p.name} {list(p.shape)}" for p in outputs)
+    return [f"{len(names)} labels, and no output has as many numbers: {found}"]
 
 
 def _gave_up_layers(form: Form) -> bool:

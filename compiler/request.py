@@ -11,12 +11,13 @@ from mcompile.backend import Backend
 from mcompile.card import with_card
 from mcompile.errors import SamplesError, TargetError, UsageError
 from mcompile.frontend import CaptureOptions, parse_input
+from mcompile.guide import labels
 from mcompile.measure.accuracy import find
 from mcompile.options import Options, absent
 from mcompile.profile import Target
 from mcompile.samples import Preprocess, load_preprocess
 from mcompile.types import Precision
-from mcompile.wording import nearest
+from mcompile.wording import choice, nearest
 
 AUTO = "auto"
 CALIBRATED = frozenset({Precision.INT8, Precision.INT16X8})
@@ -107,15 +108,29 @@ def resolve(source: object, given: Options, runtime: str = "") -> Request:
             fix="--precision " + " or ".join(p.value for p in Precision if p in backend.precisions),
         )
     if built in CALIBRATED and absent(options.calibration):
-        raise SamplesError(
-            f"{built.value} needs calibration data, and none was given",
-            where=f"--precision {built.value}",
-            fix="--calibration SOURCE, `calibration` in a model card, or --precision int8-dynamic",
-        )
+        raise _uncalibrated(target, backend, requested, built)
     _refuse_nonsense(options)
+    labels(options.labels)
     others = _candidates(target, backend, options) if choose else ()
     forms = tuple(dict.fromkeys((built, *others, Precision.FP32)))
     return Request(source, options, card, target, backend, requested, forms, because, choose)
+
+
+def _uncalibrated(
+    target: Target, backend: Backend, requested: Precision, built: Precision
+) -> SamplesError:
+    """The error for integers without data; a precision that needs none is named where it helps."""
+    ways, asked = ["--calibration SOURCE", "`calibration` in a model card"], requested.value
+    plain = Precision.INT8_DYNAMIC
+    legal = target.legality[plain].status in ("native", "emulated")
+    if legal and plain in backend.precisions:
+        ways.append(f"--precision {plain.value}")
+    instead = f" on {target.name} in place of {asked}" if built is not requested else ""
+    return SamplesError(
+        f"{built.value}{instead} needs calibration data, and none was given",
+        where=f"--precision {asked}",
+        fix=choice(ways),
+    )
 
 
 def _target(options: Options) -> Target:

@@ -10,6 +10,9 @@ import onnx_ir as ir
 from mcompile.lifting import lifted
 
 _FOLLOWED = {"Add", "Mul", "Sub"}
+_ALIKE = {"GroupNormalization", "MeanVarianceNormalization"}
+"""Ops that make what has the type and shape of their first input, which ONNX does not tell."""
+
 _LONGEST_SHAPE = 1 << 16
 _LARGEST_SENT = 1000
 """Bytes of a constant above which inference is told its shape only: it looks at small ones."""
@@ -22,12 +25,23 @@ def infer(model: ir.Model) -> None:
     """
     with lifted(model.graph, lambda tensor: tensor.nbytes > _LARGEST_SENT):
         proto = ir.to_proto(model)
+    _stand_in(proto.graph)
     known = _inferred(proto, values=False)
     # Followed by value, each entry of a vector takes 140 bytes: shapes are short, other data not.
     if known is not None and not _has_long_vectors(known.graph):
         known = _inferred(proto, values=True) or known
     if known is not None:
         _fill(model.graph, known.graph)
+
+
+def _stand_in(graph: onnx.GraphProto) -> None:
+    """Let an Identity stand for each op that ONNX cannot follow, in what is sent to inference."""
+    for node in graph.node:
+        if node.op_type in _ALIKE and node.domain in ("", "ai.onnx") and node.input:
+            node.op_type = "Identity"
+            del node.input[1:], node.attribute[:]
+        for inner in _protos(node.attribute):
+            _stand_in(inner)
 
 
 def _inferred(proto: onnx.ModelProto, *, values: bool) -> onnx.ModelProto | None:

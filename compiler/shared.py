@@ -87,4 +87,4 @@ def _alike(request: Request) -> Hashable:
         for rule in registry.rules()
         if rule.phase in phases and rule.serves(request.backend.name)
     )
-    return reads.max_opset, reads.max_ir_version, rules
+    return reads.max_opset, reads.max_ir_version, request.backend.opset, rules

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 import json as stdlib_json
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mcompile.errors import CompileError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def patient(stream: TextIO | None) -> TextIO:
+    """The stream, going on where its reader went away or was never there.
+
+    What a command comes to is its exit code: `mcompile ... | head -1` does not change it.
+    """
+    # Nobody closes it: it lives as long as the program does.
+    return cast(TextIO, _Patient(stream)) if stream else open(os.devnull, "w")
+
+
+class _Patient:
+    """Writes as the stream does, and into nothing once that leads nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._forget()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let what is buffered and all that follows go into nothing, the interpreter's end too."""
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self._stream.fileno())
+        os.close(nothing)
+
 
 _SPELLED = ({"-v", "--verbose"}, {"-q", "--quiet"})
 

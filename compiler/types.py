@@ -68,19 +68,18 @@ class Scheme:
 
     `weighted` ops take an integer weight from a constant; of these, `closed` ones run on integers
     only when their output is one too, and `absorbed` ops vanish into a closed one before them.
-    `carried` ops compute on integers when their inputs and readers do; `same_scale` ones need one
-    scale for inputs and output. `read_only` ops are worth integers that they read, and hand on
-    float; `never` are ops that stay float. With `integer_only` every op computes on integers, and
-    `fixed` gives the scale and zero point of an op's output. `single` ops have one weight scale
-    for all channels, `paired` ones multiply two computed values as well.
-    `pair_saturates`: two adjacent u8*s8 products are summed in a saturating int16 (`vpmaddubsw`,
-    x86 without VNNI). `bias` is the type of biases, "float32" where they stay real. `requantize`
-    makes a sum a code: "float" multiplies by a float32 and rounds half to even, "fixed" by a
-    31-bit fixed-point multiplier and a shift, and rounds half away from zero.
-    `least_channels`, `skips_vectors` and `one_branch` leave float what gains nothing: convolutions
-    of fewer channels, products of one row or column, the branch of a sum that a convolution makes.
-    `stores_weights` is false where a file holds real weights behind a QuantizeLinear only; with
-    `fills_in` the runtime puts float layers between integer ones on integers; `rest`: float's type.
+    `carried` ops do when their inputs and readers do; `same_scale` ones need one scale for inputs
+    and output. `read_only` ops are worth integers that they read, and hand on float; `never` are
+    ops that stay float. With `integer_only` every op computes on integers, and `fixed` gives an
+    output's scale and zero point. `single` ops have one weight scale for all channels, `paired`
+    ones multiply two computed values as well. `pair_saturates`: adjacent u8*s8 products are summed
+    in a saturating int16 (`vpmaddubsw`, x86 without VNNI). `bias`: its type, "float32" where it
+    stays real. `requantize` makes a sum a code: "float" by a float32 and rounding half to even,
+    "fixed" by a 31-bit multiplier, a shift, and rounding half away from zero. `least_channels`,
+    `skips_vectors` and `one_branch` leave float what gains nothing: convolutions of fewer channels,
+    products with vectors, a convolution's branch of a sum. Without `stores_weights` files hold real
+    weights, each behind a QuantizeLinear. With `fills_in` the runtime puts float layers between
+    integer ones on integers; `rest`: float's type. With `rescales` codes are brought to one scale.
     """
 
     activations: str
@@ -107,6 +106,7 @@ class Scheme:
     stores_weights: bool = True
     fills_in: bool = True
     rest: str = "float32"
+    rescales: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 
-def choice(words: Sequence[str]) -> str:
+def choice(words: Sequence[str], last: str = "or") -> str:
     """The words as a person lists them: `a, b or c`."""
-    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -73,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"types"},
     "profile": {"types"},
     "coverage": {"types"},
-    "guide": {"types"},
+    "guide": {"errors", "types"},
     "record": {"coverage", "types"},
     "lifting": set(),
     "shapes": {"lifting"},

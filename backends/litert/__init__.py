@@ -16,12 +16,13 @@ from mcompile.backends.litert.coverage import coverage
 from mcompile.backends.litert.draft import Draft
 from mcompile.backends.litert.executor import Interpreted
 from mcompile.backends.litert.flatbuffer import Interface, packed
+from mcompile.backends.litert.foreign import adopted
 from mcompile.backends.litert.kit import kit
-from mcompile.backends.litert.listing import listed
+from mcompile.backends.litert.listing import counted, listed
 from mcompile.backends.litert.metadata import ENTRY, entry, files, packed_with
 from mcompile.backends.litert.proof import proven
 from mcompile.backends.litert.releases import demand, floor_of, newest, package_for
-from mcompile.backends.litert.sizes import bound
+from mcompile.backends.litert.sizes import bound, offered
 from mcompile.backends.litert.spelling import spelled
 from mcompile.backends.litert.taken import xnnpack
 from mcompile.backends.litert.walk import Walk
@@ -38,6 +39,7 @@ from mcompile.schemes.litert import (
 from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
 
 _FILE = "model.tflite"
+_ON_INTEGERS = {Precision.INT8, Precision.INT16X8}
 _PACKAGE = "ai-edge-litert"
 
 
@@ -56,6 +58,7 @@ class Litert(Backend):
         }
     )
     scheme: ClassVar[Scheme] = LITERT_INT8_BY_CHANNEL
+    opset: ClassVar[int] = 20  # Gelu is an op since, and has a kernel
 
     def scheme_on(self, target: Target) -> Scheme:
         """The integers of the precision that is asked for: int16 activations where it is 16x8."""
@@ -72,7 +75,8 @@ class Litert(Backend):
 
     def lower(self, program: Program, target: Target, out: Path) -> Artifact:
         """Write `model.tflite` under `out`, once the runtime has read it."""
-        data, release = _written(program, target)
+        with offered(program):
+            data, release = _written(program, target)
         (out / _FILE).write_bytes(data)
         asked = ",".join(filter(None, (target.runtime.versions, f">={package_for(release)}")))
         pins = str(SpecifierSet(asked))  # each bound once
@@ -95,6 +99,11 @@ class Litert(Backend):
             raise ContractError("cannot be read", where=artifact.files[0].path) from error
         return Interpreted(artifact, data, threads)
 
+    def contents(self, artifact: Artifact, folder: Path) -> str:
+        """How many operators there are, how many compute on floats or move data only."""
+        data = (folder / artifact.files[0].path).read_bytes()
+        return counted(listed(data), on_integers=artifact.precision in _ON_INTEGERS)
+
     def coverage(self, artifact: Artifact, folder: Path) -> Sequence[Coverage]:
         """What XNNPACK took here, and what other delegates would by their documents."""
         data = (folder / artifact.files[0].path).read_bytes()
@@ -111,6 +120,7 @@ class Litert(Backend):
 def _written(program: Program, target: Target) -> tuple[bytes, Version]:
     """The file, and the first release of TensorFlow Lite that reads it."""
     fixed, stand_in = bound(program)
+    adopted(fixed)
     draft, floor = Draft(stand_in), floor_of(target.runtime)
     coded = target.runtime.ports == "int8"
     inputs, outputs = Walk(fixed, draft, coded_ports=coded).write()
@@ -118,6 +128,8 @@ def _written(program: Program, target: Target) -> tuple[bytes, Version]:
         demand(op, floor, op.origin or program.name)
     release = newest(draft)
     told = guide.of(program)
+    # No `reduced_precision_support`: XNNPACK, alone of the delegates, reads it and then computes in
+    # halves on processors that can, which is another arithmetic than the one measured here.
     metadata = {
         "min_runtime_version": str(release).encode().ljust(16, b"\0"),
         ENTRY: entry(program.name, program.inputs, program.outputs, told),

@@ -8,6 +8,9 @@ from mcompile.backends.litert.draft import Quant, Tensor
 from mcompile.backends.litert.reading import reals
 from mcompile.backends.litert.values import Constant
 from mcompile.backends.litert.walk import Walk
+from mcompile.types import Array
+
+_NEAR = 1e-5  # what products of float32 scales are off by
 
 
 def coded(walk: Walk, bias: Constant, weights: Constant, source: Tensor) -> Constant:
@@ -19,14 +22,21 @@ def coded(walk: Walk, bias: Constant, weights: Constant, source: Tensor) -> Cons
     if not walk.place.integers or weights.quant is None or source.quant is None:
         return bias
     kind = np.dtype(np.int64 if source.dtype == "int16" else np.int32)
-    if bias.quant is not None and bias.data.dtype == kind:
+    unit = np.float32(source.quant.scale[0]) * np.array(weights.quant.scale, np.float32)
+    if bias.quant is not None and bias.data.dtype == kind and _in_units(bias.quant, unit):
         return bias
     real = bias.data if bias.quant is None else reals(bias.data, bias.quant)
-    unit = np.float32(source.quant.scale[0]) * np.array(weights.quant.scale, np.float32)
     limits = np.iinfo(np.int32)
     steps = np.rint(real.astype(np.float64).reshape(-1) / unit).clip(limits.min, limits.max)
     quant = Quant(tuple(map(float, unit)), (0,) * len(unit))
     return Constant(bias.name, steps.astype(kind), quant)
+
+
+def _in_units(quant: Quant, unit: Array) -> bool:
+    """Whether the bias counts in what the sums count in: another quantizer's may not."""
+    fits = len(quant.scale) in (1, len(unit)) or len(unit) == 1
+    same = fits and np.allclose(np.array(quant.scale), unit, rtol=_NEAR, atol=0.0)
+    return same and not any(quant.zero_point)
 
 
 def zeros(walk: Walk, weights: Constant, source: Tensor, count: int) -> Tensor:

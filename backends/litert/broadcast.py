@@ -7,6 +7,7 @@ from math import prod
 
 import onnx_ir as ir
 
+from mcompile.backends.litert.demands import demands, later, now
 from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.layout import Order, straight
 from mcompile.backends.litert.values import Held
@@ -20,7 +21,7 @@ def aligned(walk: Walk, values: Sequence[ir.Value | None]) -> tuple[Order, list[
     """
     given = [v for v in values if v is not None]
     rank = max(len(walk.shape(v)) for v in given)
-    order = _order(walk, given, rank)
+    order = suited(walk, given, rank)
     return order, [_operand(walk, v, order) for v in given]
 
 
@@ -33,14 +34,21 @@ def alike(walk: Walk, tensors: Sequence[Tensor]) -> list[Tensor]:
             for t in tensors]  # fmt: skip
 
 
-def _order(walk: Walk, values: Sequence[ir.Value], rank: int) -> Order:
-    """The order of most of what is computed, counted in numbers."""
-    votes: dict[Order, int] = {}
-    for value in values:
-        if walk.constant(value) is None and len(walk.shape(value)) == rank:
-            order = walk.held(value).order
-            votes[order] = votes.get(order, 0) + prod(walk.shape(value))
-    return max(votes, key=lambda o: (votes[o], o)) if votes else straight(rank)
+def suited(walk: Walk, values: Sequence[ir.Value], rank: int) -> Order:
+    """The order for what the node makes of the values that moves least, here and behind it."""
+    read = [v for v in values if walk.constant(v) is None and len(walk.shape(v)) == rank]
+    forms = {v: walk.forms(v) for v in read}
+    behind = demands(walk.place.node.outputs[0])
+    orders = dict.fromkeys(f.nearest() for v in read for f in forms[v])
+    orders |= dict.fromkeys(d.order for d in behind if d.order is not None)
+    if len(orders) < 2:
+        return next(iter(orders), straight(rank))
+    wishes = {v: demands(v) for v in read}
+
+    def cost(order: Order) -> float:
+        return later(behind, order) + sum(now(v, forms[v], wishes[v], order) for v in read)
+
+    return min(orders, key=cost)
 
 
 def _operand(walk: Walk, value: ir.Value, order: Order) -> Tensor:

@@ -19,6 +19,9 @@ TYPES = {
 }  # fmt: skip
 """What the schema calls the types that a tensor may have."""
 
+_MOST_SAID = 8
+"""Axes that the options of a RESHAPE have room for; its operand, which is what counts, has more."""
+
 FREE = -1
 """In a signature: a size that the caller may change before the model runs."""
 
@@ -68,7 +71,8 @@ class Draft:
     """One subgraph. Tensors get names that no other has; equal constants are one tensor.
 
     `stand_in` is a number that stands for the size which the caller may change, 0 without one. It
-    divides no other size, so a multiple of it in a shape is a multiple of that size.
+    divides no other size, so a multiple of it in a shape is a multiple of that size. `extents` are
+    the tensors, int32[1], in which the file has such multiples.
     """
 
     def __init__(self, stand_in: int = 0) -> None:
@@ -76,6 +80,7 @@ class Draft:
         self.tensors: list[Tensor] = []
         self.ops: list[Op] = []
         self.origin = ""
+        self.extents: dict[int, Tensor] = {}
         self._names: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._constants: dict[tuple[object, ...], list[Tensor]] = {}
@@ -123,7 +128,18 @@ class Draft:
         """Append a RESHAPE; the size that the caller may change is left to the runtime."""
         shape = [FREE if self.is_free(d) else d for d in made.shape]
         target = self.constant("shape", np.array(shape, np.int32))
-        self.emit("RESHAPE", [source, target], [made], "ReshapeOptions", newShape=shape)
+        said = {"newShape": shape} if len(shape) <= _MOST_SAID else {}
+        self.emit("RESHAPE", [source, target], [made], "ReshapeOptions", **said)
+
+    def prune(self, kept: Iterable[Tensor]) -> None:
+        """Drop the operators that nothing of what is kept is made of."""
+        read = {t.index for t in kept}
+        ops: list[Op] = []
+        for op in reversed(self.ops):
+            if any(t.index in read for t in op.outputs):
+                read |= {t.index for t in op.inputs if t is not None}
+                ops.append(op)
+        self.ops = ops[::-1]
 
     def is_free(self, size: int) -> bool:
         """Whether a size of a tensor hangs on what the caller chooses."""

@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from mcompile.backend import Executor
+from mcompile.backends.litert.notices import unsaid
 from mcompile.backends.litert.timing import timed
 from mcompile.errors import ContractError, LoweringError
 from mcompile.record import Layer
@@ -27,8 +28,9 @@ class Interpreted(Executor):
         self._data, self._threads = data, threads
         self._ports = artifact.inputs
         try:
-            self._runner: Any = Interpreter(model_content=data, num_threads=threads)
-            self._runner.allocate_tensors()
+            with unsaid():
+                self._runner: Any = Interpreter(model_content=data, num_threads=threads)
+                self._runner.allocate_tensors()
             named = self._runner._get_full_signature_list()[_SIGNATURE]
             self._inputs = {p.name: named["inputs"][p.name] for p in artifact.inputs}
             self._outputs = {p.name: named["outputs"][p.name] for p in artifact.outputs}

@@ -14,13 +14,13 @@ from mcompile.backends.litert.layout import Order, channels_last, straight
 from mcompile.backends.litert.pairs import is_pair
 
 _FAR = 12
-_WINDOWS = frozenset(
+WINDOWS = frozenset(
     {"AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace", "LpPool",
      "GlobalAveragePool", "GlobalMaxPool", "GroupNormalization", "InstanceNormalization",
      "MaxPool", "Resize", "SpaceToDepth", "Upsample"}
 )  # fmt: skip
-_LAST = frozenset({"Gemm", "LayerNormalization", "RMSNormalization"})
-_ANY_ORDER = frozenset(
+LAST = frozenset({"Gemm", "LayerNormalization", "RMSNormalization"})
+ANY_ORDER = frozenset(
     {"Abs", "Add", "Cast", "Clip", "Concat", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid",
      "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Min", "Mul", "Neg", "PRelu", "Pad", "Pow",
      "Relu", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Sub", "Swish", "Tanh", "Where"}
@@ -47,11 +47,11 @@ def _by(node: ir.Node, index: int, value: ir.Value, far: int) -> Order | None:
         return wanted(node.outputs[0], far)
     if node.domain or rank < 2:
         return None
-    if node.op_type in _WINDOWS:
+    if node.op_type in WINDOWS:
         return channels_last(rank) if index == 0 else None
     if node.op_type == "MatMul":
         return _factor(index, value)
-    if node.op_type in _LAST:
+    if node.op_type in LAST:
         return straight(rank)
     return _through(node, rank, far)
 
@@ -62,7 +62,7 @@ def _through(node: ir.Node, rank: int, far: int) -> Order | None:
         return _before(node, rank, far)
     if node.op_type in ("Squeeze", "Unsqueeze"):
         return _with_ones(node, rank, far)
-    return _alike(node, rank, far) if node.op_type in _ANY_ORDER else None
+    return _alike(node, rank, far) if node.op_type in ANY_ORDER else None
 
 
 def _factor(index: int, value: ir.Value) -> Order | None:

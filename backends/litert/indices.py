@@ -19,13 +19,18 @@ def counted(walk: Walk, value: ir.Value | None, size: int, order: Order | None =
     """Indices along an axis of that size, all counted from its front."""
     constant = walk.constant(value)
     if constant is not None:
-        data = _inside(walk, constant.data, np.array(size))
+        data = within(walk, constant.data, size)
         data = data if order is None or not data.ndim else data.transpose(order)
         return walk.draft.constant(constant.name, np.ascontiguousarray(data))
     tensor = walk.read(value, order)
     if tensor.dtype not in ("int32", "int64"):
         tensor = _integers(walk, tensor)
     return tensor if _is_positive(value) else _from_the_front(walk, tensor, np.array(size))
+
+
+def within(walk: Walk, data: Array, size: int) -> Array:
+    """Constant indices along an axis of that size, counted from its front."""
+    return _inside(walk, data, np.array(size))
 
 
 def coordinates(walk: Walk, value: ir.Value | None, shape: Sequence[int], batch: int = 0) -> Tensor:

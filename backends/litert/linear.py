@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mcompile import graph
 from mcompile.backends.litert.biases import coded, zeros
 from mcompile.backends.litert.draft import Quant, Tensor
 from mcompile.backends.litert.layout import Order, straight
@@ -43,7 +44,7 @@ def linear(
         flat = walk.scratch(source, (1, *source.shape))
         walk.draft.reshape(source, flat)
         source = flat
-    shape = (*source.shape[:-1], len(weights.data))
+    shape = made.shape if len(made.shape) == 2 else (*source.shape[:-1], len(weights.data))
     target = made if shape == made.shape else walk.scratch(made, shape)
     connect(walk, source, weights, bias, target)
     if target is not made:
@@ -83,16 +84,15 @@ def _source(
     """
     waiting = walk.deferred(value)
     columns = waiting.columns() if waiting is not None else None
-    if waiting is None or columns is None:
+    if value is None or waiting is None or columns is None:
         order = _rows(walk, value)
         return walk.read(value, order), weights, order
     sizes, order = columns
     axes = [0, *(a + 1 for a in order)]
     data = weights.data.reshape(len(weights.data), *sizes).transpose(axes)
     flat = waiting.tensor
-    if flat.shape != waiting.shape:
-        flat = walk.scratch(waiting.tensor, waiting.shape)
-        walk.draft.reshape(waiting.tensor, flat)
+    if len(waiting.shape) > 2:  # to rows the operator makes any shape itself
+        flat = walk.values.shaped(flat, waiting.shape, graph.name_of(value))
     data = np.ascontiguousarray(data.reshape(weights.data.shape))
     return flat, Constant(weights.name, data, weights.quant), None
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
 from mcompile.errors import ContractError
+
+_FEW = 3
+"""Kinds of operators that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,26 @@ def listed(data: bytes) -> tuple[Listed, ...]:
             where="model.tflite",
             fix="copy or build the artifact again",
         ) from error
+
+
+def counted(ops: Sequence[Listed], *, on_integers: bool) -> str:
+    """The operators of a file in numbers: all, those in float where it is on integers, TRANSPOSEs.
+
+    What only unpacks a constant is none.
+    """
+    found = [op for op in ops if not op.unpacks]
+    told = [_number(len(found), "operator")]
+    if on_integers:
+        kinds = Counter(op.kind for op in found if op.is_float)
+        named = ", ".join(kind if n == 1 else f"{n} {kind}" for kind, n in kinds.most_common(_FEW))
+        more = ", ..." if len(kinds) > _FEW else ""
+        told.append(f"{kinds.total()} in float" + (f" ({named}{more})" if kinds else ""))
+    told.append(_number(sum(op.kind == "TRANSPOSE" for op in found), "TRANSPOSE"))
+    return ", ".join(told)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def macs(op: Listed) -> int:

@@ -9,9 +9,10 @@ import onnx_ir as ir
 
 from mcompile.backends.litert.endings import Ending, ending
 from mcompile.backends.litert.lowering import Lowering
-from mcompile.backends.litert.pairs import code_of, data_of, is_real, quantizers
+from mcompile.backends.litert.pairs import code_of, data_of, is_real, quant_of, quantizers
 from mcompile.errors import LoweringError
 from mcompile.graph import dtype_of
+from mcompile.schemes.litert import LITERT_INT8, LITERT_INT16X8
 
 _GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
 WAYS_OUT = "`mcompile explain LoweringError` lists the ways out"
@@ -41,7 +42,16 @@ def placed(node: ir.Node, lowering: Lowering) -> Place:
     data = data_of(node)
     read = [code_of(v) for v in data]
     integers = bool(data) and None not in read and all(made) and types <= lowering.integers
+    integers = integers and all(_in_range(node, q) for found in made for q in found)
     return Place(node, lowering, end, integers)
+
+
+def _in_range(node: ir.Node, pair: ir.Node) -> bool:
+    """Whether the kernel makes codes of that scale; some make those of one scale alone."""
+    code = dtype_of(pair.outputs[0])
+    fixed = (LITERT_INT16X8 if code == "int16" else LITERT_INT8).fixed.get(node.op_type)
+    quant = quant_of(pair)
+    return fixed is None or quant is None or fixed == (quant.scale[0], quant.zero_point[0])
 
 
 def _is_used(value: ir.Value) -> bool:

@@ -140,6 +140,18 @@ class Reading:
             return View.of(self.read(value), straight(len(constant.data.shape)))
         return self.values.view(self._form(value))
 
+    def forms(self, value: ir.Value) -> list[View]:
+        """Every memory that has the value, which is no constant, as the node reads it."""
+        return self.values.forms(self._form(value))
+
+    def turn(self, value: ir.Value, order: Order) -> View:
+        """A value as a view of memory that has it in that order."""
+        return self.values.turn(self._form(value), order)
+
+    def seen_as(self, value: ir.Value, view: View) -> None:
+        """From now on a value is that view, and none that it was before."""
+        self.values.become(self._form(value), view)
+
     def deferred(self, value: ir.Value | None) -> View | None:
         """Of which memory a value is another view that nobody has read yet."""
         if value is None or (code_of(value) is not None and not self.place.integers):

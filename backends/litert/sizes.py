@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
+from mcompile.backends.litert.arithmetic import shape_by_arithmetic
+from mcompile.backends.litert.place import WAYS_OUT
 from mcompile.errors import LoweringError
-from mcompile.types import Program
+from mcompile.types import Port, Program
 
 _PRIMES = (7919, 7927, 7933, 7937, 7949, 7951, 7963, 7993)
 
@@ -31,8 +37,29 @@ def bound(program: Program) -> tuple[Program, int]:
             value.shape = ir.Shape([stand_in if d == free[0] else d for d in dims])
     if free:
         _forget(copy)
-    graph.infer_shapes(copy)
+        shape_by_arithmetic(copy)
+    else:
+        graph.infer_shapes(copy)
     return graph.program(program.name, copy.graph), stand_in
+
+
+@contextmanager
+def offered(program: Program) -> Iterator[None]:
+    """Within it, errors that know no way out name the sizes to fix, where some are free."""
+    try:
+        yield
+    except LoweringError as error:
+        free = [p for p in program.inputs if any(isinstance(d, str) for d in p.shape)]
+        if free and error.fix == WAYS_OUT:
+            error.fix = f"a number for the free size, such as {' '.join(map(_fixed, free))}"
+        raise
+
+
+def _fixed(port: Port) -> str:
+    kind = np.dtype(port.dtype)
+    short = "BOOL" if kind == np.bool_ else f"{kind.kind.upper()}{8 * kind.itemsize}"
+    shape = [d if isinstance(d, int) else 64 if k else 1 for k, d in enumerate(port.shape)]
+    return f"--input {port.name}={short}[{','.join(map(str, shape))}]"
 
 
 def _number(program: Program) -> int:

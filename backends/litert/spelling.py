@@ -5,11 +5,13 @@ Every step of a norm then has a range of its own, and with it a scale.
     LayerNormalization   d = x - mean(x)      y = n(d) * scale + bias
     n(d), short rows     sqrt(n) * d / |d|                     LpNormalization: L2_NORMALIZATION
     n(d), long ones      d * (mean(d * d) + eps) ^ -0.5        Pow: RSQRT
+    Gemm                 alpha * A B + beta * C, where it is no FULLY_CONNECTED
     Swish                x * Sigmoid(alpha * x)
     HardSigmoid          Clip(alpha * x + beta, 0, 1)
     Sum, Mean            Add after Add
-    x ^ 2, x / c         x * x, x * (1 / c)
-    x / Sqrt(v)          x * v ^ -0.5
+    x ^ 2                x * x
+    x / y, |x|           see `quotients`
+    LSTM, GRU, RNN       see `recurrences`
 
 L2_NORMALIZATION hands on codes of 1/128: rows of n numbers keep 128 / sqrt(n) steps each side of 0.
 It leaves eps out, which changes rows of no variance alone.
@@ -17,24 +19,20 @@ It leaves eps out, which changes rows of no variance alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mcompile import graph
 from mcompile.backend import Observe
+from mcompile.backends.litert import quotients, recurrences
 from mcompile.backends.litert.masks import tamed, unguarded
-from mcompile.graph import array, constant, fresh, name_of
-from mcompile.sweep import sweep
+from mcompile.backends.litert.rows import LONGEST_UNIT, Spelling, shape_of, sizes_of
+from mcompile.graph import array
+from mcompile.sweep import drop_unread, sweep
 from mcompile.types import Array, Program
-
-LONGEST_UNIT = 256
-"""Numbers of a row up to which its unit vector is finer in 8 bits than its inverse deviation."""
-_AXES_AS_INPUT = 18
-"""The operator set since which ReduceMean reads its axes."""
 
 
 def spelled(program: Program, observe: Observe | None = None) -> Program:
@@ -46,47 +44,24 @@ def spelled(program: Program, observe: Observe | None = None) -> Program:
     copy = graph.clone(program)
     graph.infer_shapes(copy)
     body = copy.graph.graph
-    unguarded(copy)
-    tamed(copy, observe)
-    for node in list(body):
-        write = None if node.domain else _SPELLINGS.get(node.op_type)
-        made = write(Spelling(body, node), node) if write is not None else None
-        if made is not None:
-            graph.replace(node.outputs[0], made)
-            sweep([node])
+    with graph.naming(copy.graph):
+        quotients.units(copy)
+        unguarded(copy)
+        tamed(copy, observe)
+        for node in list(body):
+            _spell(body, node)
+    drop_unread(body)
     graph.infer_shapes(copy)
     return copy
 
 
-class Spelling:
-    """Writes nodes in front of another; numbers among their inputs become constants."""
-
-    def __init__(self, body: ir.Graph, node: ir.Node) -> None:
-        self._body, self._node = body, node
-        self._opset = body.opset_imports.get("", 0)
-        self._stem = name_of(node.outputs[0])
-
-    def __call__(self, op: str, *given: ir.Value | Array | float, **attributes: Any) -> ir.Value:
-        """The first output of a new node."""
-        inputs = [v if isinstance(v, ir.Value) else self.number(v) for v in given]
-        node = ir.node(op, inputs, attributes or None)
-        made = node.outputs[0]
-        made.name = fresh(self._body, f"{self._stem}.{op.lower()}")
-        made.type = self._node.outputs[0].type
-        self._body.insert_before(self._node, node)
-        return made
-
-    def mean(self, x: ir.Value, axes: Sequence[int]) -> ir.Value:
-        """ReduceMean as the operator set of the program has it."""
-        if self._opset < _AXES_AS_INPUT:
-            return self("ReduceMean", x, axes=list(axes), keepdims=1)
-        return self("ReduceMean", x, np.array(axes, np.int64), keepdims=1)
-
-    def number(self, value: Array | float) -> ir.Value:
-        """A constant; floats are of 32 bits."""
-        data = np.asarray(value)
-        data = data.astype(np.float32) if data.dtype.kind == "f" else data
-        return constant(self._body, f"{self._stem}.number", data)
+def _spell(body: ir.Graph, node: ir.Node) -> None:
+    write = None if node.domain else _SPELLINGS.get(node.op_type)
+    made = write(Spelling(body, node), node) if write is not None else None
+    if made is not None:
+        made.shape = node.outputs[0].shape if made.shape is None else made.shape
+        graph.replace(node.outputs[0], made)
+        sweep([n for n in (made.producer(), node) if n is not None])
 
 
 _Write = Callable[[Spelling, ir.Node], ir.Value | None]
@@ -94,23 +69,19 @@ _Write = Callable[[Spelling, ir.Node], ir.Value | None]
 
 def _layer(write: Spelling, node: ir.Node) -> ir.Value | None:
     x = node.inputs[0]
-    shape = _shape(x)
-    if x is None or shape is None or any(o.uses() for o in node.outputs[1:]):
+    sizes = sizes_of(x)
+    if x is None or not sizes or any(o.uses() for o in node.outputs[1:]):
         return None
-    first = graph.integer(node, "axis", -1) % len(shape)
-    axes = list(range(first, len(shape)))
+    axes = list(range(graph.integer(node, "axis", -1) % len(sizes), len(sizes)))
     if node.op_type == "LayerNormalization":
         x = write("Sub", x, write.mean(x, axes))
-    epsilon = node.attributes.get_float("epsilon", 1e-5)
     scale, bias = [*node.inputs[1:], None, None][:2]
-    if len(axes) == 1 and shape[-1] <= LONGEST_UNIT:
-        factors = array(scale) if scale is not None else np.ones((), np.float32)
-        if factors is None:
-            return None
+    factors = np.ones((), np.float32) if scale is None else array(scale)
+    if len(axes) == 1 and 0 < sizes[-1] <= LONGEST_UNIT and factors is not None:
         unit = write("LpNormalization", x, axis=-1, p=2)
-        made = write("Mul", unit, np.sqrt(np.float64(shape[-1])) * factors)
+        made = write("Mul", unit, np.sqrt(np.float64(sizes[-1])) * factors)
     else:
-        root = _root(write, x, axes, epsilon)
+        root = write.root(x, axes, node.attributes.get_float("epsilon", 1e-5))
         made = write("Mul", x, root)
         made = made if scale is None else write("Mul", made, scale)
     return made if bias is None else write("Add", made, bias)
@@ -118,7 +89,7 @@ def _layer(write: Spelling, node: ir.Node) -> ir.Value | None:
 
 def _groups(write: Spelling, node: ir.Node) -> ir.Value | None:
     """Channels cut into groups, axes 1 and 2, the mean over all but the groups."""
-    x, shape = node.inputs[0], _shape(node.inputs[0])
+    x, shape = node.inputs[0], shape_of(node.inputs[0])
     scale, bias = array(node.inputs[1]), array(node.inputs[2])
     if x is None or shape is None or scale is None or bias is None or len(shape) < 3:
         return None
@@ -128,7 +99,7 @@ def _groups(write: Spelling, node: ir.Node) -> ir.Value | None:
     rows = whole if inner[1] == groups else write("Reshape", whole, write.number(cut))
     axes = list(range(2, len(inner) + (rows is not whole)))
     d = write("Sub", rows, write.mean(rows, axes))
-    normal = write("Mul", d, _root(write, d, axes, node.attributes.get_float("epsilon", 1e-5)))
+    normal = write("Mul", d, write.root(d, axes, node.attributes.get_float("epsilon", 1e-5)))
     is_cut = rows is not whole or whole is not x
     if groups == shape[1]:
         normal = _affine(write, normal, (scale, bias), len(axes))
@@ -149,9 +120,9 @@ def _affine(write: Spelling, x: ir.Value, given: tuple[Array, Array], behind: in
 
 def _before_rows(x: ir.Value, groups: int) -> tuple[ir.Value, tuple[int, ...]]:
     """The value that a Reshape made long rows of, one for each group; or the value itself."""
-    maker, own = x.producer(), _shape(x) or ()
+    maker, own = x.producer(), shape_of(x) or ()
     source = maker.inputs[0] if maker is not None and maker.op_type == "Reshape" else None
-    shape = _shape(source)
+    shape = shape_of(source)
     if source is None or shape is None or len(shape) < 3 or len(own) != 3 or shape[1] % groups:
         return x, own
     same = shape[0] == own[0] and prod(shape[1:]) == prod(own[1:]) and shape[1] > groups
@@ -159,17 +130,42 @@ def _before_rows(x: ir.Value, groups: int) -> tuple[ir.Value, tuple[int, ...]]:
 
 
 def _batch(write: Spelling, node: ir.Node) -> ir.Value | None:
-    x, shape = node.inputs[0], _shape(node.inputs[0])
+    x, sizes = node.inputs[0], sizes_of(node.inputs[0])
     found = [array(v) for v in node.inputs[1:5]]
-    if x is None or shape is None or any(p is None for p in found):
+    if x is None or not sizes or any(p is None for p in found):
         return None
     if graph.integer(node, "training_mode", 0) or any(o.uses() for o in node.outputs[1:]):
         return None
     scale, bias, mean, variance = (p.astype(np.float64) for p in found if p is not None)
     factor = scale / np.sqrt(variance + node.attributes.get_float("epsilon", 1e-5))
-    column = (-1, *(1 for _ in shape[2:]))
+    column = (-1, *(1 for _ in sizes[2:]))
     scaled = write("Mul", x, factor.reshape(column))
     return write("Add", scaled, (bias - mean * factor).reshape(column))
+
+
+def _gemm(write: Spelling, node: ir.Node) -> ir.Value | None:
+    """A Gemm that is no FULLY_CONNECTED: alpha * A B + beta * C."""
+    a, b, c = [*node.inputs, None][:3]
+    get = node.attributes.get_float
+    alpha, beta = get("alpha", 1.0), get("beta", 1.0)
+    weights, bias = array(b), array(c)
+    row = c is None or (bias is not None and bias.ndim == 1)
+    plain = alpha == beta == 1.0 and not graph.integer(node, "transA", 0)
+    if a is None or b is None or a.dtype != ir.DataType.FLOAT:
+        return None
+    if weights is not None and plain and row:
+        return None
+    a = write("Transpose", a, perm=[1, 0]) if graph.integer(node, "transA", 0) else a
+    turned = graph.integer(node, "transB", 0)
+    if weights is None:
+        made = write("MatMul", a, write("Transpose", b, perm=[1, 0]) if turned else b)
+        made = made if alpha == 1.0 else write("Mul", made, alpha)
+    else:
+        made = write("MatMul", a, (weights.T if turned else weights) * np.float64(alpha))
+    if c is None or beta == 0.0:
+        return made
+    term = write("Mul", c, beta) if bias is None and beta != 1.0 else c
+    return write("Add", made, term if bias is None else bias * np.float64(beta))
 
 
 def _swish(write: Spelling, node: ir.Node) -> ir.Value | None:
@@ -205,41 +201,23 @@ def _pow(write: Spelling, node: ir.Node) -> ir.Value | None:
     return write("Mul", x, x) if same and x.dtype == ir.DataType.FLOAT else None
 
 
-def _div(write: Spelling, node: ir.Node) -> ir.Value | None:
-    x, y = node.inputs[:2]
-    if x is None or y is None or x.dtype != ir.DataType.FLOAT:
-        return None
-    divisor, maker = array(y), y.producer()
-    if divisor is not None and (divisor != 0).all():
-        return write("Mul", x, 1 / divisor.astype(np.float64))
-    root = maker.inputs[0] if maker is not None and maker.op_type == "Sqrt" else None
-    return None if root is None else write("Mul", x, write("Pow", root, -0.5))
-
-
-def _root(write: Spelling, d: ir.Value, axes: Sequence[int], epsilon: float) -> ir.Value:
-    """(mean(d * d) + epsilon) ^ -0.5"""
-    variance = write.mean(write("Mul", d, d), axes)
-    return write("Pow", write("Add", variance, epsilon), -0.5)
-
-
-def _shape(value: ir.Value | None) -> tuple[int, ...] | None:
-    """The shape where all but the first size are known."""
-    found = graph.dims(value) if value is not None else None
-    if not found or not all(isinstance(d, int) for d in found[1:]):
-        return None
-    return tuple(d if isinstance(d, int) else -1 for d in found)
-
-
 _SPELLINGS: dict[str, _Write] = {
     "BatchNormalization": _batch,
-    "Div": _div,
+    "Div": quotients.divided,
+    "GRU": recurrences.unrolled,
+    "Gemm": _gemm,
     "GroupNormalization": _groups,
     "HardSigmoid": _hard_sigmoid,
     "InstanceNormalization": _groups,
+    "LSTM": recurrences.unrolled,
     "LayerNormalization": _layer,
     "Mean": _sum,
     "Pow": _pow,
     "RMSNormalization": _layer,
+    "RNN": recurrences.unrolled,
+    "ReduceL1": quotients.summed,
+    "ReduceL2": quotients.summed,
+    "ReduceSumSquare": quotients.summed,
     "Sum": _sum,
     "Swish": _swish,
 }

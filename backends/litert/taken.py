@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from mcompile.backends.litert.coverage import told
 from mcompile.backends.litert.listing import Listed
+from mcompile.backends.litert.notices import unsaid
 from mcompile.coverage import Coverage
 
 _NAME = "XNNPACK, on the processor"
@@ -20,8 +21,9 @@ def xnnpack(data: bytes, ops: Sequence[Listed]) -> Coverage:
     The runtime tells the tensors that go into and out of each piece it handed over. What lies
     between them is what the delegate took.
     """
-    runner: Any = Interpreter(model_content=data)
-    runner.allocate_tensors()
+    with unsaid():
+        runner: Any = Interpreter(model_content=data)
+        runner.allocate_tensors()
     pieces = [op for op in runner._get_ops_details() if op["op_name"] == "DELEGATE"]
     taken = {i for piece in pieces for i in _between(ops, piece["inputs"], piece["outputs"])}
     return told(_NAME, ops, taken, len(pieces))

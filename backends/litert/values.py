@@ -10,8 +10,8 @@ import onnx_ir as ir
 
 from mcompile.backends.litert.draft import Draft, Quant, Tensor
 from mcompile.backends.litert.foresight import wanted
-from mcompile.backends.litert.layout import Order, arranged
-from mcompile.backends.litert.views import View
+from mcompile.backends.litert.layout import Order, arranged, straight
+from mcompile.backends.litert.views import Run, View
 from mcompile.graph import name_of
 from mcompile.types import Array
 
@@ -42,7 +42,8 @@ class Values:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._held: dict[ir.Value, list[Held]] = {}
-        self._waiting: dict[ir.Value, View] = {}
+        self._waiting: dict[ir.Value, list[View]] = {}
+        self._seen_as: dict[tuple[int, tuple[int, ...]], Tensor] = {}
 
     def hold(self, value: ir.Value, tensor: Tensor, order: Order) -> None:
         """Remember where a value is."""
@@ -50,11 +51,15 @@ class Values:
 
     def wait(self, value: ir.Value, view: View) -> None:
         """Remember of which memory a value is another view, should anybody read it."""
-        self._waiting[value] = view
+        self._waiting.setdefault(value, []).insert(0, view)
+
+    def become(self, value: ir.Value, view: View) -> None:
+        """Let a value be that view alone: its memory holds something else now."""
+        self._waiting[value] = [view]
 
     def waiting(self, value: ir.Value) -> View | None:
         """Of which memory the value is another view, where nobody has read it so far."""
-        return None if value in self._held else self._waiting.get(value)
+        return None if value in self._held else next(iter(self._waiting.get(value, ())), None)
 
     def known(self, value: ir.Value) -> bool:
         """Whether the value was written or can be."""
@@ -63,9 +68,9 @@ class Values:
     def first(self, value: ir.Value) -> Held:
         """The value as it was written; one that waits in an order that its readers like."""
         if value not in self._held:
-            view = self._waiting[value]
+            view = self.view(value)
             order = view.nearest() if view.holds(view.nearest()) else wanted(value)
-            order = view.nearest() if order is None else order
+            order = straight(len(view.axes)) if order is None else order
             self.hold(value, self.seen(view, order, name_of(value)), order)
         return self._held[value][0]
 
@@ -74,16 +79,37 @@ class Values:
         for held in self._held.get(value, ()):
             if held.order == order:
                 return held.tensor
-        tensor = self.seen(self.view(value), order, name_of(value))
+        view = next((v for v in self.forms(value) if v.holds(order)), None) or self.view(value)
+        tensor = self.seen(view, order, name_of(value))
         self.hold(value, tensor, order)
         return tensor
+
+    def forms(self, value: ir.Value) -> list[View]:
+        """Every memory that has the value already."""
+        written = [View.of(h.tensor, h.order) for h in self._held.get(value, ())]
+        return written + self._waiting.get(value, [])
 
     def view(self, value: ir.Value) -> View:
         """The value as a view of the memory that was written for it, or for what it was before."""
         if value in self._waiting:
-            return self._waiting[value]
+            return self._waiting[value][0]
         held = self.first(value)
         return View.of(held.tensor, held.order)
+
+    def turn(self, value: ir.Value, order: Order) -> View:
+        """The value as a view of memory that has it in that order, brought there if need be."""
+        view = next((v for v in self.forms(value) if v.holds(order)), None)
+        if view is not None:
+            return view
+        view = self.view(value)
+        if view.whole(order) is not None or len(view.sizes) > _MOST_AXES:
+            return View.of(self.read(value, order), order)
+        source = self.shaped(view.tensor, view.sizes, f"{name_of(value)}.pieces")
+        perm = view.pieces(order)
+        made = self._transposed(source, perm, name_of(value))
+        axes = tuple(tuple(perm.index(p) for p in run) for run in view.axes)
+        self.wait(value, View(made, made.shape, axes))
+        return self.view(value)
 
     def turned(self, held: Held, order: Order, name: str) -> Tensor:
         """What is held, in another order: a RESHAPE where only sizes of 1 move."""
@@ -91,22 +117,36 @@ class Values:
 
     def seen(self, view: View, order: Order, name: str) -> Tensor:
         """The view in memory of its own: RESHAPE, TRANSPOSE, RESHAPE, as few as it takes."""
-        shape, source = arranged(view.shape, order), view.tensor
+        source = view.tensor
         if not view.holds(order):
-            whole = view.sizes == source.shape and len(source.shape) <= _MOST_AXES
-            sizes, perm = (view.sizes, view.pieces(order)) if whole else view.merged(order)
-            source = self._shaped(source, sizes, f"{name}.pieces")
-            made = self._draft.tensor(
-                f"{name}.turned", arranged(sizes, perm), source.dtype, source.quant
-            )
-            axes = self._draft.constant("perm", np.array(perm, np.int32))
-            self._draft.emit("TRANSPOSE", [source, axes], [made], "TransposeOptions")
-            source = made
-        return self._shaped(source, shape, name)
+            sizes, perm = _cheapest(view, order)
+            source = self._transposed(self.shaped(source, sizes, f"{name}.pieces"), perm, name)
+        return self.shaped(source, arranged(view.shape, order), name)
 
-    def _shaped(self, source: Tensor, shape: Sequence[int], name: str) -> Tensor:
+    def _transposed(self, source: Tensor, perm: Sequence[int], name: str) -> Tensor:
+        shape = arranged(source.shape, tuple(perm))
+        made = self._draft.tensor(f"{name}.turned", shape, source.dtype, source.quant)
+        axes = self._draft.constant("perm", np.array(perm, np.int32))
+        self._draft.emit("TRANSPOSE", [source, axes], [made], "TransposeOptions")
+        return made
+
+    def shaped(self, source: Tensor, shape: Sequence[int], name: str) -> Tensor:
+        """The same memory in another shape: one RESHAPE, however often it is asked for."""
         if source.shape == tuple(shape):
             return source
-        made = self._draft.tensor(name, shape, source.dtype, source.quant)
-        self._draft.reshape(source, made)
-        return made
+        key = source.index, tuple(shape)
+        if key not in self._seen_as:
+            made = self._draft.tensor(name, shape, source.dtype, source.quant)
+            self._draft.reshape(source, made)
+            self._seen_as[key] = made
+        return self._seen_as[key]
+
+
+def _cheapest(view: View, order: Order) -> tuple[tuple[int, ...], Run]:
+    """Pieces and their permutation for the TRANSPOSE that has the fewest RESHAPEs around it."""
+    shape = arranged(view.shape, order)
+    found = [(view.sizes, view.pieces(order)), view.whole(order), view.merged(order)]
+    able = [f for f in found if f is not None and len(f[0]) <= _MOST_AXES]
+    if not able:
+        return view.merged(order)
+    return min(able, key=lambda f: (f[0] != view.tensor.shape) + (arranged(f[0], f[1]) != shape))

@@ -94,6 +94,20 @@ class View:
         sizes = tuple(prod(self.sizes[p] for p in runs[k]) for k in places)
         return sizes, tuple(places.index(k) for k in range(len(runs)))
 
+    def whole(self, order: Order) -> tuple[tuple[int, ...], Run] | None:
+        """The axes of the value, and their permutation, that bring it into that order.
+
+        None where the numbers of an axis do not lie together.
+        """
+        named = (self.axes[a] for a in order)
+        runs = [[p for p in run if self.sizes[p] != 1] or [*run[:1]] for run in named]
+        solid = [p for p in range(len(self.sizes)) if self.sizes[p] != 1]
+        places = sorted(range(len(runs)), key=lambda k: runs[k] or [len(self.sizes)])
+        if [p for k in places for p in runs[k] if self.sizes[p] != 1] != solid:
+            return None
+        sizes = tuple(prod(self.sizes[p] for p in runs[k]) for k in places)
+        return sizes, tuple(places.index(k) for k in range(len(runs)))
+
     def columns(self) -> tuple[tuple[int, ...], Order] | None:
         """The sizes of the pieces of the last axis and the permutation in which memory has them.
 

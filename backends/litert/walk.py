@@ -43,7 +43,7 @@ class Walk(Reading):
 
     def __init__(self, program: Program, draft: Draft, *, coded_ports: bool = False) -> None:
         super().__init__(program, draft)
-        self._coded_ports = coded_ports
+        self.coded_ports = coded_ports
         self._ports = {p.name for p in (*program.inputs, *program.outputs)}
         self._absorbed: set[ir.Node] = set()
 
@@ -63,6 +63,7 @@ class Walk(Reading):
             taken.append(outputs[-1][1])
         for name, tensor in outputs:
             self.draft.rename(tensor, name)
+        self.draft.prune(taken)
         return inputs, outputs
 
     # What a lowering asks.
@@ -112,7 +113,7 @@ class Walk(Reading):
     def see(self, view: View, index: int = 0) -> None:
         """Let an output be a view of memory: written when somebody reads it in another order."""
         order = view.order()
-        if order is not None:
+        if order is not None and arranged(view.shape, order) == view.tensor.shape:
             self.same(Held(view.tensor, order), order, index)
         else:
             self.defer(view, index)
@@ -137,8 +138,6 @@ class Walk(Reading):
     def in_reals(self) -> None:
         """Write the node at hand on reals: no kernel computes what it asks for on integers."""
         self._place = replace(self.place, integers=False)
-
-    # The walk itself.
 
     def _visit(self, node: ir.Node) -> None:
         self.draft.origin = origin_of(node)
@@ -173,7 +172,7 @@ class Walk(Reading):
         shape = self.shape(value)
         if 0 in shape:
             raise LoweringError("an input without numbers", where=graph.name_of(value))
-        codes = quantizers(value) if self._coded_ports else []
+        codes = quantizers(value) if self.coded_ports else []
         quant = quant_of(codes[0]) if codes else None
         if quant is not None:
             code = codes[0].outputs[0]
@@ -195,7 +194,7 @@ class Walk(Reading):
 
     def _output(self, value: ir.Value, taken: list[Tensor]) -> Tensor:
         """An output in the program's order; a copy where the tensor is a port or a constant."""
-        code = code_of(value) if self._coded_ports else None
+        code = code_of(value) if self.coded_ports else None
         tensor = self.read(value if code is None else code)
         if value.dtype == ir.DataType.FLOAT16:
             return self._cast(tensor, "float16")

@@ -46,8 +46,8 @@ def predict(work: Work, device: Device, precision: Precision) -> tuple[Measured,
     """`latency_p50_ms`, p90, p99, `throughput_qps`, `fps`, `power_w`, `energy_mj` of one input.
 
     All `predicted`, with `low` and `high`. The tail is open above: it depends on what else the
-    device does, so a prediction can fail a p99 budget and never pass it. Nothing where the profile
-    gives no peak; no energy where it gives no power.
+    device does, so a prediction can fail a p99 budget and never pass it. All is open above where the
+    profile gives no bandwidth. Nothing where it gives no peak; no energy where it gives no power.
     """
     found = latency(work, device, precision)
     if found is None or not work.nodes or found[0] <= 0:
@@ -56,6 +56,9 @@ def predict(work: Work, device: Device, precision: Precision) -> tuple[Measured,
     note = f"roofline, {EFFICIENCY:.0%} to 100 % of the profile's peak"
     if work.unknown:
         note, high = f"{note}; {len(work.unknown)} nodes could not be counted", math.inf
+    if not device.bandwidth_gbps:
+        # An accelerator's peak alone says nothing of what moves to it, or stays on its host.
+        note, high = f"{note}; the profile has no bandwidth to bound it above", math.inf
     rows = [_between("latency_p50_ms", low, high, "ms", note)]
     rows += [_between(f"latency_p{q}_ms", low, math.inf, "ms", f"{note}{_TAIL}") for q in (90, 99)]
     rows += [_between(n, 1e3 / high, 1e3 / low, "1/s", note) for n in ("throughput_qps", "fps")]

@@ -6,7 +6,10 @@
 The reference runtime computes the value, one node at a time, with its optimizer off. Left alone
 are ops that draw random numbers, Q/DQ pairs (folding a DequantizeLinear of weights would undo the
 quantization), text and types that numpy lacks, and values that would make the model grow by more
-than 1 MB each or 64 MB in all.
+than 1 MB each or 64 MB in all. What is computed from such values is folded all the same where the
+step between is no larger than what it is made of:
+
+    ReduceMean(Square(w))  ->  the mean, w: 3 MB, though Square(w) would be a second 3 MB
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ _NEVER = oracle.RANDOM | {
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
 }
 _TEXT = "OSU"
+_STANDARD = ("", "ai.onnx")
+_FAR = 8
+"""Nodes in a row that are computed only for what is made of them."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,12 @@ class FoldConstants(Rule[Known]):
     def match(self, node: ir.Node) -> Known | Skip | None:
         if node.op_type in _NEVER or graph.is_dead(node):
             return None
-        inputs = _inputs(node)
-        if inputs is None or _has_branches(node):
+        if not all(_is_known(node, k, v) for k, v in enumerate(node.inputs)) or _has_branches(node):
             return None
-        if node.domain not in {"", "ai.onnx"}:
+        inputs = self._inputs(node, {})
+        if inputs is None:
+            return None
+        if node.domain not in _STANDARD:
             return Skip(f"what an op of {node.domain} computes is only known at run time")
         if any(v.is_graph_output() for v in node.outputs):
             return Skip(f"{node.outputs[0].name} is an output, and an output is made by a node")
@@ -66,6 +74,36 @@ class FoldConstants(Rule[Known]):
         for output, data in zip(_made(found.node), found.values, strict=True):
             same = next((v for v in found.node.inputs if v is not None and _is(v, data)), None)
             graph.replace(output, same or _frozen(found.node, output, data))
+
+    def _inputs(
+        self, node: ir.Node, passing: dict[ir.Value, Array]
+    ) -> Sequence[Array | None] | None:
+        """What the node reads; None where that is too large to be computed on the way."""
+        found: list[Array | None] = []
+        for index, value in enumerate(node.inputs):
+            data = None if value is None else graph.array(value)
+            if data is None and value is not None:
+                data = _stand_in(node, index, value)
+            if data is None and value is not None:
+                data = self._in_passing(value, passing)
+                if data is None:
+                    return None
+            found.append(data)
+        return found
+
+    def _in_passing(self, value: ir.Value, passing: dict[ir.Value, Array]) -> Array | None:
+        """A value that is left to a node, computed for who reads it and then forgotten."""
+        maker = value.producer()
+        inputs = self._inputs(maker, passing) if maker and value not in passing else None
+        if maker is None or inputs is None:
+            return passing.get(value)
+        read = sum(a.nbytes for a in inputs if a is not None)
+        if oracle.size_of(maker, inputs, self._opsets) > min(read + GROWTH_BYTES, IN_ALL_BYTES):
+            return None
+        known = self._computed(maker, inputs)
+        if isinstance(known, Known):
+            passing |= zip(_made(maker), known.values, strict=True)
+        return passing.get(value)
 
     def _value(self, node: ir.Node, inputs: Sequence[Array | None]) -> Known | Skip | None:
         if node.op_type == "Constant":
@@ -92,19 +130,18 @@ class FoldConstants(Rule[Known]):
         return Known(node, values)
 
 
-def _inputs(node: ir.Node) -> Sequence[Array | None] | None:
-    """What the node reads, or None where some of it is only known at run time."""
-    found: list[Array | None] = []
-    for index, value in enumerate(node.inputs):
-        data = graph.array(value)
-        if data is not None and data.dtype.kind in _TEXT:
-            return None
-        if data is None and value is not None:
-            data = _stand_in(node, index, value)
-            if data is None:
-                return None
-        found.append(data)
-    return found
+def _is_known(node: ir.Node, index: int, value: ir.Value | None, far: int = _FAR) -> bool:
+    """Whether the input is a constant, is computed from such alone, or matters by its type only."""
+    if value is None or _stand_in(node, index, value) is not None:
+        return True
+    data = graph.array(value)
+    if data is not None:
+        return data.dtype.kind not in _TEXT
+    maker = value.producer()
+    if maker is None or not far or maker.domain not in _STANDARD or maker.op_type in _NEVER:
+        return False
+    inputs = enumerate(maker.inputs)
+    return not _has_branches(maker) and all(_is_known(maker, k, v, far - 1) for k, v in inputs)
 
 
 def _made(node: ir.Node) -> list[ir.Value]:

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile.graph import array, constant, fresh, integer, is_constant, name_of, sizes
-from mcompile.quantize.edges import bias_of, read
+from mcompile.quantize.edges import bias_of, is_layer, read
 from mcompile.quantize.weights import encode
 from mcompile.types import Array, QParams, QuantPlan, Scheme
 
@@ -32,7 +32,7 @@ class Constants:
 
     def write(self, node: ir.Node) -> None:
         """Let the node read its constants in the form that the plan gives them."""
-        if node.op_type in self._scheme.weighted and is_constant(node.inputs[1]):
+        if is_layer(node, self._scheme):
             behind = bias_of(node) if self._scheme.integer_only else None
             step = self._plan.tensors[name_of(node.inputs[0])].scale.astype(np.float64)
             scale = step * self._plan.tensors[name_of(node.inputs[1])].scale

@@ -16,15 +16,29 @@ from mcompile.graph import array, is_constant, sole_user
 from mcompile.types import Scheme
 
 _JOINS = frozenset(
-    {"Add", "Concat", "Div", "MatMul", "Max", "Mean", "Min", "Mul", "PRelu", "Sub", "Sum"}
+    {"Add", "Concat", "Div", "Einsum", "MatMul", "Max", "Mean", "Min", "Mul", "PRelu", "Sub", "Sum"}
 )
+_AMONG = {"ScatterElements": (0, 2), "ScatterND": (0, 2), "Where": (1, 2)}
+"""Which inputs of an op are data, where others stand between them or in front."""
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 
 
 def read(node: ir.Node) -> list[ir.Value]:
     """The values that the node computes on: no shapes, axes, indices, pads or ends."""
     taken = node.inputs if node.op_type in _JOINS else node.inputs[:1]
+    if node.op_type in _AMONG:
+        taken = [node.inputs[i] for i in _AMONG[node.op_type]]
     return [v for v in taken if v is not None]
+
+
+def is_layer(node: ir.Node, scheme: Scheme) -> bool:
+    """Whether the node multiplies by a constant weight.
+
+    Several constant matrices side by side are no weight where a kernel multiplies computed ones.
+    """
+    if node.op_type not in scheme.weighted or node.domain or not is_constant(node.inputs[1]):
+        return False
+    return node.op_type not in scheme.paired or len(sizes(node.inputs[1])) == 2
 
 
 def absorbed(node: ir.Node, scheme: Scheme) -> list[ir.Node]:
@@ -67,9 +81,10 @@ def handed_on(node: ir.Node, scheme: Scheme) -> ir.Value:
 def bias_of(node: ir.Node) -> tuple[ir.Node, int] | None:
     """The Add behind a MatMul that adds a constant to each column, and which input that is."""
     add = sole_user(node.outputs[0]) if node.op_type == "MatMul" else None
-    if add is None or add.op_type != "Add" or add.domain or not is_constant(node.inputs[1]):
+    weight = sizes(node.inputs[1])
+    if add is None or add.op_type != "Add" or add.domain or len(weight) != 2:
         return None
-    columns = sizes(node.inputs[1])[-1:]
+    columns = weight[-1:]
     for index, value in enumerate(add.inputs):
         if is_constant(value) and value is not None and value.dtype == ir.DataType.FLOAT:
             shape = sizes(value)

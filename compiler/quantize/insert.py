@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from mcompile.graph import clone, is_constant, name_of, naming, opset, program, values
+from mcompile.graph import clone, name_of, naming, opset, program, values
 from mcompile.quantize.biases import move
 from mcompile.quantize.constants import Constants, append, scale_of
-from mcompile.quantize.edges import handed_on, read, shortcut
+from mcompile.quantize.edges import handed_on, is_layer, read, shortcut
 from mcompile.quantize.shield import shield
 from mcompile.types import Program, QuantPlan, Scheme
 
@@ -61,8 +61,7 @@ def _made(node: ir.Node, scheme: Scheme) -> list[ir.Value]:
 def _integers(graph: ir.Graph, plan: QuantPlan, scheme: Scheme) -> list[ir.Node]:
     """The nodes that read integers under the plan."""
     free = [n for n in graph if not n.domain and name_of(n.outputs[0]) not in plan.left_float]
-    weighted = [n for n in free if n.op_type in scheme.weighted and is_constant(n.inputs[1])]
-    layers = [n for n in weighted if _are_planned(n.inputs[:2], plan)]
+    layers = [n for n in free if is_layer(n, scheme) and _are_planned(n.inputs[:2], plan)]
     found = {*layers}
     for node in free:
         needed = _needed(node, scheme, layers)
@@ -76,7 +75,7 @@ def _needed(node: ir.Node, scheme: Scheme, layers: list[ir.Node]) -> list[ir.Val
     branch = shortcut(node, scheme, layers)
     if branch is not None:
         return [branch]
-    pair = node.op_type in scheme.paired and not is_constant(node.inputs[1])
+    pair = node.op_type in scheme.paired and not is_layer(node, scheme)
     if pair or node.op_type in scheme.carried:
         return [*read(node), handed_on(node, scheme)]
     if node.op_type in scheme.read_only:

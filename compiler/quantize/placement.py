@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from mcompile.graph import is_constant, name_of
-from mcompile.quantize.edges import absorbed, handed_on, read, shortcut
+from mcompile.quantize.edges import absorbed, handed_on, is_layer, read, shortcut
 from mcompile.quantize.reasons import REQUESTED, of_carried, of_weighted
 from mcompile.types import Scheme
 
@@ -155,8 +155,7 @@ def _everything(
             placed.left |= {name_of(n.outputs[0]): because for n in tail}
             within |= {*tail}
             continue
-        is_layer = node.op_type in scheme.weighted and is_constant(node.inputs[1])
-        (placed.weighted if is_layer else placed.carried).append(node)
+        (placed.weighted if is_layer(node, scheme) else placed.carried).append(node)
         within |= {*absorbed(node, scheme)} if node.op_type in scheme.closed else set()
     return placed
 
@@ -170,7 +169,7 @@ def _hindrance(
         return f"the runtime has no integer kernel for {node.op_type}"
     if node.op_type in scheme.never:
         return f"the runtime keeps {node.op_type} float"
-    pair = node.op_type in scheme.paired and not is_constant(node.inputs[1])
+    pair = node.op_type in scheme.paired and not is_layer(node, scheme)
     if pair or node.op_type not in scheme.weighted:
         return of_carried(node, scheme, observed)
     return of_weighted(node, scheme, observed, kept)

@@ -26,6 +26,7 @@ from mcompile.wording import nearest
 
 _LEVELS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
 _SMALLEST = 1e-12
+_BELOW = 128 / 127  # eight bits reach that much further below their middle than above
 _MEANS, _FINER = {"AveragePool", "GlobalAveragePool", "ReduceMean"}, 128.0
 _ROOM = {"int32": 2.0**30, "int64": 2.0**62}
 
@@ -75,12 +76,23 @@ def plan(
 
 
 def _ends(value: ir.Value, ranges: Ranges, clips: Mapping[str, Ends]) -> Ends:
-    """What the value held, or the part of it that is to have integers of its own."""
+    """What the value held, or the part of it that is to have integers of its own.
+
+    Constant matrices side by side have their zero in the middle, as a weight has.
+    """
     data = array(value) if is_constant(value) else None
+    if data is not None and data.size:
+        low, high = float(data.min()), float(data.max())
+        most = max(-low, high)
+        return (-most * _BELOW, most) if _multiplies(value) else (low, high)
     if data is not None:
-        return (float(data.min()), float(data.max())) if data.size else (0.0, 0.0)
+        return 0.0, 0.0
     held = ranges[name_of(value)]
     return clips.get(name_of(value), (held.low, held.high))
+
+
+def _multiplies(value: ir.Value) -> bool:
+    return any(n.op_type == "MatMul" and n.inputs[1] is value for n in value.consumers())
 
 
 def _grouped(
@@ -89,7 +101,10 @@ def _grouped(
     ends: Mapping[str, Ends],
     given: Mapping[str, tuple[float, int]],
 ) -> Groups:
-    """Values that share a scale; a node whose values cannot is left float, and says so."""
+    """Values that share a scale; a node whose values cannot is left float, and says so.
+
+    It stays where the runtime rescales what it reads.
+    """
     bottom, top = _LEVELS[scheme.activations]
     fixed = {name: ((bottom - z) * s, (top - z) * s) for name, (s, z) in given.items()}
     groups = Groups(ends, fixed, top - bottom)
@@ -97,7 +112,7 @@ def _grouped(
         inputs = [name_of(v) for v in read(node)]
         outputs = [v.name for v in node.outputs if v.name and v.name in ends]
         reason = groups.join([n for n in inputs if n in ends], outputs)
-        if reason:
+        if reason and not scheme.rescales:
             placed.leave(node, reason)
     return groups
 

@@ -13,7 +13,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mcompile.errors import UsageError
-from mcompile.graph import array, is_constant, name_of, values
+from mcompile.graph import array, name_of, values
+from mcompile.quantize.edges import is_layer
 from mcompile.quantize.weights import encode, scales
 from mcompile.types import Program, QParams, QuantPlan, Scheme
 
@@ -44,7 +45,7 @@ def demand(plan: QuantPlan, program: Program, scheme: Scheme, source: str) -> No
 
 def _weighted(program: Program, scheme: Scheme) -> Iterator[ir.Node]:
     for node in program.graph.graph:
-        if node.op_type in scheme.weighted and not node.domain and is_constant(node.inputs[1]):
+        if is_layer(node, scheme):
             yield node
 
 

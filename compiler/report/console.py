@@ -10,7 +10,8 @@ from rich.text import Text
 from mcompile.record import Report
 from mcompile.report import delegates, figures, front, integers, products, rivals, tables
 from mcompile.report.columns import Cell, align
-from mcompile.types import Measured
+from mcompile.types import Measured, Provenance
+from mcompile.wording import choice
 
 _WORDS = {"passed": "ok", "failed": "failed", "missed": "missed (soft)", "unproven": "unproven"}
 _STYLES = {"passed": "green", "failed": "bold red", "missed": "yellow", "unproven": "yellow"}
@@ -39,33 +40,44 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
 
 def compare(reports: Sequence[Report], console: Console) -> None:
     """Print artifacts side by side; `*` marks those that none of the others beats on every axis."""
-    measure = front.quality(reports)
-    chosen = front.front([front.point(r, measure) for r in reports])
-    head = ["", "artifact", "precision", "size", "latency p50", figures.label(measure), "verdict"]
+    axes, doubted = front.axes(reports), front.doubted(reports)
+    chosen = front.chosen(reports)
+    head = ["", "artifact", "precision", *map(figures.label, axes), "verdict"]
     rows: list[list[Cell]] = [[(h, "bold") for h in head]]
-    rows += [_contender(r, measure, i in chosen) for i, r in enumerate(reports)]
+    rows += [_contender(r, axes, i in chosen) for i, r in enumerate(reports)]
     _say(console, *align(rows))
-    _say(console, Text(), Text(f"{_CHOSEN} on the Pareto front: no other is better on every axis"))
-    _say(console, *(Text(w, "yellow") for w in _cautions(reports, measure)))
+    by = f"by {choice([figures.label(a) for a in axes if a not in doubted], 'and')}"
+    said = f"{_CHOSEN} on the Pareto front {by}: no other is better on every axis"
+    _say(console, Text(), Text(said))
+    _say(console, *(Text(w, "yellow") for w in _cautions(reports, axes, doubted)))
 
 
-def _contender(report: Report, measure: str, chosen: bool) -> list[Cell]:
-    cells = [front.measurement(report, s) for s in ("size", "latency_p50", measure)]
+def _contender(report: Report, axes: Sequence[str], chosen: bool) -> list[Cell]:
+    cells = [front.measurement(report, a) for a in axes]
     return [
         (_CHOSEN if chosen else "", "bold green"),
         (f"{figures.line(report.model)} -> {figures.line(report.target)}", ""),
         (report.built.value, ""),
-        *((figures.found(m) if m else "not measured", "") for m in cells),
+        *((_compared(m), "") for m in cells),
         (report.verdict.value, _STYLES[report.verdict.value]),
     ]
 
 
-def _cautions(reports: Sequence[Report], measure: str) -> list[str]:
+def _compared(measured: Measured | None) -> str:
+    if measured is None:
+        return "not measured"
+    plain = measured.counts and measured.provenance is Provenance.MEASURED
+    found = figures.found(measured)
+    return found if plain else f"{found} ({figures.provenance(measured)})"
+
+
+def _cautions(reports: Sequence[Report], axes: Sequence[str], doubted: Sequence[str]) -> list[str]:
     times = [m for r in reports if (m := front.measurement(r, "latency_p50"))]
-    words = []
+    words = [f"{figures.label(a)} ranks nobody: not every figure counts for its target"
+             for a in doubted]  # fmt: skip
     if len({(m.device, m.provenance) for m in times}) > 1:
         words.append("latencies are not from one device: " + "; ".join(map(_where, times)))
-    if any(None in front.point(r, measure) for r in reports):
+    if any(None in front.point(r, axes) for r in reports):
         words.append("an artifact that lacks a figure is not judged")
     return words
 

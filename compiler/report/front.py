@@ -1,7 +1,8 @@
 """Which of several artifacts are worth having: those that no other one beats on every axis.
 
 A point counts less as better on each axis. A point that lacks a figure is neither on the front nor
-beats anyone: what is not known proves nothing.
+beats anyone: what is not known proves nothing. Nor does a time that was taken on another device
+than the target: where one does not count, times rank nobody.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from mcompile.record import Report
 from mcompile.report import figures
 from mcompile.types import Measured
 
+_TIME = "latency_p50"
 _QUALITY = ("accuracy", "agreement", "sqnr")
 
 Point = tuple[float | None, ...]
@@ -38,11 +40,30 @@ def quality(reports: Sequence[Report]) -> str:
     return max(_QUALITY, key=lambda q: sum(measurement(r, q) is not None for r in reports))
 
 
-def point(report: Report, measure: str) -> Point:
-    """Size, median latency and negated quality, so that less is better on every axis."""
-    size, latency, good = (measurement(report, s) for s in ("size", "latency_p50", measure))
-    return (
-        size.value if size else None,
-        latency.value if latency else None,
-        -good.value if good else None,
-    )
+def axes(reports: Sequence[Report]) -> tuple[str, ...]:
+    """What artifacts are compared by: size, median latency and quality."""
+    return ("size", _TIME, quality(reports))
+
+
+def doubted(reports: Sequence[Report]) -> tuple[str, ...]:
+    """The axes on which a figure proves nothing: a time taken on another device than the target.
+
+    Numbers that a model computes are near enough everywhere to rank by.
+    """
+    return tuple(a for a in (_TIME,) if any(not m.counts for m in _known(reports, a)))
+
+
+def chosen(reports: Sequence[Report]) -> frozenset[int]:
+    """The indices of the artifacts on the front, by the axes on which all figures count."""
+    taken = [a for a in axes(reports) if a not in doubted(reports)]
+    return front([point(report, taken) for report in reports])
+
+
+def point(report: Report, taken: Sequence[str]) -> Point:
+    """The figures on those axes, quality negated, so that less is better on every one."""
+    found = [(measurement(report, a), -1 if a in _QUALITY else 1) for a in taken]
+    return tuple(None if m is None else m.value * sign for m, sign in found)
+
+
+def _known(reports: Sequence[Report], axis: str) -> list[Measured]:
+    return [m for r in reports if (m := measurement(r, axis)) is not None]

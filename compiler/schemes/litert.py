@@ -33,7 +33,16 @@ _CURVES = frozenset({"LeakyRelu", "PRelu", "Sigmoid", "Softmax", "Tanh"})
 _MEANS = frozenset({"GlobalAveragePool", "ReduceMean"})
 _BYTES_ONLY_MOVES = frozenset({"Resize", "SpaceToDepth"})
 _BYTES_ONLY = frozenset({"Clip", "HardSwish", "LogSoftmax", "LpNormalization", "ReduceSum", "Relu"})
-_COARSE_CURVES = frozenset({"Abs", "Exp", "Gelu", "Log", "Neg", "Pow", "Where"})
+_COARSE_CURVES = frozenset({"Abs", "Exp", "Gelu", "Log", "Neg", "Pow"})
+_TABLES = frozenset({
+    "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Cos", "Cosh", "Elu", "Erf",
+    "Floor", "HardSigmoid", "Mish", "Reciprocal", "Round", "Selu", "Shrink", "Sign", "Sin", "Sinh",
+    "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "ThresholdedRelu",
+})  # fmt: skip
+_MORE_MOVES = frozenset({
+    "DepthToSpace", "Expand", "GatherElements", "GatherND", "ScatterElements", "ScatterND", "Tile",
+    "Trilu", "Where",
+})  # fmt: skip
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 LITERT_INT8 = Scheme(
@@ -62,9 +71,15 @@ LITERT_INT8_BY_CHANNEL = replace(LITERT_INT8, single=frozenset())
 """The same for runtimes whose FULLY_CONNECTED takes one weight scale for each output."""
 
 LITERT_INT8_THROUGHOUT = replace(
-    LITERT_INT8_BY_CHANNEL, carried=LITERT_INT8.carried | _COARSE_CURVES
+    LITERT_INT8_BY_CHANNEL,
+    carried=LITERT_INT8.carried | _COARSE_CURVES | _TABLES | _MORE_MOVES | {"Einsum"},
+    same_scale=LITERT_INT8.same_scale | _MORE_MOVES,
+    rescales=True,
 )
-"""The same where nothing may stay float: curves that lose more on integers than they gain."""
+"""The same where nothing may stay float: curves that lose more on integers than they gain.
+
+Those without a kernel of their own are read from a table of 256 codes (GATHER).
+"""
 
 LITERT_INT16X8 = replace(
     LITERT_INT8,

@@ -18,6 +18,11 @@ Sources: NVIDIA, "TensorRT Developer Guide", chapters "Working with Quantized Ty
   computed values, and the inside of LayerNormalization;
 - biases stay real: a DequantizeLinear reads int8 only (`onnx-tensorrt`, issue 850).
 
+Model Optimizer also rounds what norms, gates, some activations, sums beside no convolution and
+products of two computed values read; here these stay float. `benchmarks/tensorrt_placement.py`
+tells every difference by its reason; where both place a pair, and calibrate alike, its scales are
+the same numbers.
+
 8.x cannot hold integer weights: they are real constants behind Q and DQ ("invalid weights type of
 Int8", 8.0 to 8.2). From 10 on "pre-quantized weights" with a DequantizeLinear alone are read.
 """

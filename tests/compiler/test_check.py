@@ -123,8 +123,8 @@ def test_an_unknown_backend_is_a_damaged_manifest(folder) -> None:
 
 
 def test_a_backend_that_is_not_here_is_said_to_be_missing(folder) -> None:
-    edit(folder, lambda d: d.update(backend="tensorrt"))
-    with pytest.raises(BackendMissing, match="tensorrt"):
+    edit(folder, lambda d: d.update(backend="microcontroller"))
+    with pytest.raises(BackendMissing, match="microcontroller"):
         check(folder)
 
 
@@ -165,7 +165,7 @@ def test_a_present_accelerator_is_not_held_against_the_processor(folder, monkeyp
 
 
 def test_an_accelerator_of_a_runtime_that_is_missing_is_no_processor(folder) -> None:
-    edit(folder, lambda d: d.update(backend="tensorrt"))
+    edit(folder, lambda d: d.update(backend="microcontroller"))
     edit_contract(folder, arch="gpu")
     refused(folder, "not gpu")
 

@@ -268,6 +268,37 @@ def test_a_reader_that_went_away_is_no_error(broken, capsys) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell makes the pipe")
+@pytest.mark.parametrize(
+    ("words", "code"), [("targets", 0), ("targets --json", 0), ("explain no-such-name", 2)]
+)
+@pytest.mark.parametrize("end", ["2>&1 | true", ">&-", ">&- 2>&-"])
+def test_without_a_reader_the_exit_code_is_that_of_the_command(words, code, end) -> None:
+    run = f"from mcompile.cli import main; main({words.split()!r})"
+    shell = f'("$0" -c "$1"; echo $? >&3) {end}'
+    done = subprocess.run(
+        ["sh", "-c", f"exec 3>&1; {shell}", sys.executable, run],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.decode() == f"{code}\n"
+    if "2>" not in end:
+        assert "Traceback" not in done.stderr.decode()
+        assert "Exception ignored" not in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["--backend", ""], "--backend"),
+        (["--budget", ""], "--budget"),
+        (["--input", ""], "--input"),
+    ],
+)
+def test_an_empty_value_is_no_default(net, capsys, words, where) -> None:
+    assert cli.run([*net, *words]) == 2
+    assert where in lines(capsys.readouterr().err)[1]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_cancelled_build_leaves_nothing_behind(data, number, code) -> None:
     script = f"""

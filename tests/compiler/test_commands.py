@@ -149,6 +149,7 @@ def test_a_comparison_as_json_tells_the_front_too(built, capsys) -> None:
     assert commands.compare(JSON, [str(built.folder), str(built.folder)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["axes"] == ["size", "latency_p50", "accuracy"]
+    assert set(document["ranked"]) <= {*document["axes"]}
     for row in document["artifacts"]:
         assert (row["model"], row["precision"], row["front"]) == ("net", "int8", True)
         assert row["measured"]["size"]["unit"] == "MB"

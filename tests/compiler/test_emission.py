@@ -100,3 +100,10 @@ def test_an_operator_set_that_the_target_cannot_read_is_refused(program, tmp_pat
     older = replace(asked.target, runtime=replace(asked.target.runtime, max_opset=13))
     with pytest.raises(LoweringError, match="opset 17, and cpu-server reads up to 13"):
         lowered(replace(asked, target=older), program, tmp_path)
+
+
+def test_what_a_file_is_made_of_stands_behind_its_size(program, tmp_path) -> None:
+    asked = resolve(
+        "net.onnx", Options(target="raspberry-pi-4", precision="fp32", backend="litert")
+    )
+    assert lowered(asked, program, tmp_path)[1] == "fp32 0.0 MB, 1 operator, 0 TRANSPOSEs"

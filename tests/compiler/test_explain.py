@@ -13,6 +13,7 @@ from mcompile.explain import explain
 from mcompile.measure.accuracy import METRICS
 from mcompile.profile import Budgets
 from mcompile.talk import Talk
+from mcompile.types import Precision
 
 
 def told(capsys, name: str) -> str:
@@ -35,6 +36,8 @@ def told(capsys, name: str) -> str:
         ("top5", ["a task metric", "%", "higher is better"]),
         ("mae", ["a task metric", "lower is better"]),
         ("fold_batchnorm", ["a rule of phase fold", "gamma", "--skip fold_batchnorm"]),
+        ("int16x8", ["a precision", "16 bits", "in something wider: android", "back", "coral"]),
+        ("auto", ["--precision auto", "--backend auto"]),
         ("reproducer", ["before.onnx", "mcompile optimize before.onnx -o again.onnx -v"]),
         ("undone", ["before.onnx", "outputs.npz"]),
     ],
@@ -50,7 +53,8 @@ def test_nothing_that_can_be_met_is_left_unexplained(capsys) -> None:
     kinds = [k.__name__ for k in CompileError.__subclasses__() if k.__module__ == errors.__name__]
     budgets = [f.name for f in fields(Budgets) if f.name != "soft"]
     rules = [r.name for r in registry.rules()]
-    for name in (*targets.names(), *kinds, *budgets, *METRICS, *rules):
+    precisions = [p.value for p in Precision]
+    for name in (*targets.names(), *precisions, *kinds, *budgets, *METRICS, *rules):
         assert told(capsys, name).strip()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mcompile import graph
-from mcompile.guide import KEY, Guide, of, put
+from mcompile.errors import UsageError
+from mcompile.guide import KEY, Guide, labels, of, put
 
 from .conftest import program
 
@@ -36,3 +39,23 @@ def test_what_another_program_wrote_says_nothing() -> None:
     for text in ("", "[1]", '{"labels": 3}'):
         given.graph.metadata_props[KEY] = text
         assert of(given) == Guide()
+
+
+def test_names_of_classes_are_listed_or_one_a_line(tmp_path):
+    (tmp_path / "names.txt").write_text("cat\nh\u00fcndin\n", encoding="utf-8")
+    assert labels(str(tmp_path / "names.txt")) == ("cat", "h\u00fcndin")
+    assert labels(["cat", "dog"]) == ("cat", "dog")
+    assert labels(()) == ()
+
+
+@pytest.mark.parametrize("name", ["b\nc", "b\n", "b\u2028c"])
+def test_a_name_of_several_lines_is_refused(name):
+    with pytest.raises(UsageError, match="class 1 is of several lines") as caught:
+        labels(["a", name, "d"])
+    assert "\n" not in caught.value.where
+    assert caught.value.fix
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        labels(str(tmp_path / "nowhere.txt"))

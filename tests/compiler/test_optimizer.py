@@ -203,3 +203,23 @@ def test_a_float_program_is_spelled_for_its_runtime():
     better, log = optimizer.spelled(given, runtime="onnxruntime")
     assert [n.op_type for n in better.graph.graph] == ["Reshape", "Gemm", "Reshape"]
     assert {a.rule for a in log.applied} == {"fuse_gemm"}
+
+
+def test_a_runtime_of_newer_ops_is_given_them():
+    """The first operator set with Gelu, where it can be written; else that of scales by channel."""
+    given = modern("y = Relu(x)")
+    assert graph.opset(at_opset(given, floor=20)[0]) == 20
+    assert graph.opset(at_opset(given, floor=20, cap=19)[0]) == 19
+    assert at_opset(given, floor=13)[0] is given
+
+
+def test_where_the_newest_cannot_be_written_an_older_one_is(monkeypatch):
+    def only(source, version):
+        if version > 13:
+            raise LoweringError("not beyond 13", where="node n (X)", fix="")
+        return versions.converted(source, version)
+
+    monkeypatch.setattr(optimizer, "converted", only)
+    made, log = at_opset(old(), floor=20)
+    assert graph.opset(made) == 13
+    assert [s.reason for s in log.skipped] == ["not beyond 13"]

@@ -106,3 +106,15 @@ def test_a_function_of_the_model_can_be_run():
 def test_a_number_without_axes_may_be_numpys_own_scalar():
     text = '<ir_version: 9, opset_import: ["": 17]> n (float x) => (float y) { y = Neg(x) }'
     assert Oracle(graph.parse(text)).run({"x": np.float32(2)})["y"] == -2
+
+
+def test_a_model_that_does_not_run_names_the_node():
+    text = HEAD + "g (float[2,3] x, int64[1] i) => (float[1,3] y) { y = Gather <axis = 0> (x, i) }"
+    oracle = Oracle(graph.parse(text))
+    with pytest.raises(SourceError, match=r"does not run: .*out of data bounds") as caught:
+        oracle.run({"x": np.ones((2, 3), np.float32), "i": np.int64([7])})
+    assert caught.value.where == "node  (Gather)"
+    assert caught.value.fix
+    with pytest.raises(SourceError, match=r"the model does not run: .*i") as caught:
+        oracle.run({"x": np.ones((2, 3), np.float32)})
+    assert caught.value.where == "the reference runtime"

@@ -8,9 +8,9 @@ import pytest
 
 from mcompile.options import Options
 from mcompile.pipeline import build
-from mcompile.remarks import headlines, strangers, value
+from mcompile.remarks import _unnamed, headlines, strangers, value
 from mcompile.targets import load
-from mcompile.types import Measured, Precision
+from mcompile.types import Measured, Port, Precision
 
 from .conftest import program
 
@@ -33,6 +33,17 @@ def test_a_machine_that_is_another_target_is_told_so() -> None:
 
 def test_on_its_own_target_nothing_is_said() -> None:
     assert strangers(load("cpu-server"), machine("", "cpu-server")) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "warned"),
+    [(("n", 10), 10, False), ((1, 10, 1, 1), 10, False), ((1, 10), 3, True), ((10, 4), 10, True),
+     ((1, 10), 0, False)],
+)  # fmt: skip
+def test_labels_that_fit_no_output_are_warned_of(shape, names, warned) -> None:
+    found = _unnamed(["a"] * names, [Port("y", "float32", shape)])
+    assert found == ([f"{names} labels, and no output has as many numbers: y {list(shape)}"]
+                     if warned else [])  # fmt: skip
 
 
 def test_a_prediction_is_no_measured_value() -> None:

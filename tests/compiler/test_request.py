@@ -67,6 +67,20 @@ def test_what_cannot_be_met_is_refused_with_place_or_way_out(options, kind, what
     assert caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("options", "what", "ways"),
+    [
+        (given(target="coral", precision="fp32"), "int8 on coral in place of fp32 needs", "card"),
+        (given(target="cpu-server", precision="int8"), "int8 needs", "--precision int8-dynamic"),
+    ],
+)
+def test_data_are_asked_for_with_ways_out_that_lead_somewhere(options, what, ways) -> None:
+    with pytest.raises(SamplesError, match=what) as caught:
+        resolve("m.onnx", options)
+    assert caught.value.where == f"--precision {options.precision}"
+    assert caught.value.fix.endswith(ways)
+
+
 def test_a_precision_that_the_backend_cannot_write_is_refused(tmp_path: Path) -> None:
     profile = 'extends = "cpu-server"\n[legality]\nbf16 = "native"\n'
     (tmp_path / "mine.toml").write_text(profile)

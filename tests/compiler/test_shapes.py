@@ -79,3 +79,22 @@ def test_a_long_vector_is_not_followed_entry_by_entry():
     made = parsed(text, n=np.array([300_000_000]), s=np.array([2, -1]))
     assert graph.dims(value(made, "c")) == (300_000_000,)
     assert graph.dims(value(made, "y")) == (2, 150_000_000)
+
+
+def test_norms_that_the_standard_does_not_follow_keep_the_shape():
+    ones = np.ones(4, np.float32)
+    for version in (18, 21):
+        made = graph.parse(
+            f"""<ir_version: 9, opset_import: ["": {version}]> g (float16[n,4,3] x) => (y) {{
+                a = GroupNormalization <num_groups = 2> (x, s, b)
+                c = MeanVarianceNormalization (a)
+                y = Transpose (c)
+            }}""",
+            {"s": ones[: 2 if version == 18 else 4], "b": ones[: 2 if version == 18 else 4]},
+        )
+        shapes.infer(made.graph)
+        assert graph.dims(value(made, "a")) == ("n", 4, 3)
+        assert graph.dims(value(made, "y")) == (3, 4, "n")
+        assert graph.dtype_of(value(made, "y")) == "float16"
+        assert next(n.op_type for n in made.graph.graph) == "GroupNormalization"
+        assert len(made.graph.graph[0].inputs) == 3

@@ -220,7 +220,7 @@ def test_a_rewrite_that_fails_only_while_running_is_undone():
 
     program = parse(HEAD + "g (float[4] x) => (float[n] y) { a = Neg(x) b = Abs(a) y = Neg(b) }")
     _, log = checked(program, applying(Reshaped()), reference(program))
-    assert log.undone[0].error.startswith("it does not run: ")
+    assert log.undone[0].error.startswith("the model does not run: ")
 
 
 def test_without_numbers_the_form_is_still_checked():

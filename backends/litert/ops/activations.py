@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mcompile.backends.litert import tables
 from mcompile.backends.litert.broadcast import aligned
 from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.lowering import BOTH, BYTES, Lowering, Write
 from mcompile.backends.litert.ops.clips import between
 from mcompile.backends.litert.steps import Steps
+from mcompile.backends.litert.tables import plain, tabled
 from mcompile.backends.litert.values import Held
 from mcompile.backends.litert.walk import Walk
 
@@ -188,21 +190,21 @@ def _erf(walk: Walk, node: ir.Node) -> None:
 
 
 LOWERINGS = {
-    "Celu": Lowering(_celu),
-    "Elu": Lowering(_elu),
-    "Erf": Lowering(_erf),
+    "Celu": tabled(_celu, tables.celu),
+    "Elu": tabled(_elu, tables.elu),
+    "Erf": tabled(_erf, plain(tables.erf)),
     "Gelu": Lowering(_gelu, integers=BYTES),
-    "HardSigmoid": Lowering(_hard_sigmoid),
+    "HardSigmoid": tabled(_hard_sigmoid, tables.hard_sigmoid),
     "HardSwish": Lowering(_unary("HARD_SWISH"), integers=BYTES),
     "LeakyRelu": Lowering(_leaky, integers=BOTH),
-    "Mish": Lowering(_mish),
+    "Mish": tabled(_mish, plain(tables.mish)),
     "PRelu": Lowering(_prelu, integers=BYTES),
-    "Selu": Lowering(_selu),
-    "Shrink": Lowering(_shrink),
+    "Selu": tabled(_selu, tables.selu),
+    "Shrink": tabled(_shrink, tables.shrink),
     "Sigmoid": Lowering(_unary("LOGISTIC"), integers=BOTH),
-    "Softplus": Lowering(_softplus),
-    "Softsign": Lowering(_softsign),
-    "Swish": Lowering(_swish),
+    "Softplus": tabled(_softplus, plain(tables.softplus)),
+    "Softsign": tabled(_softsign, plain(tables.softsign)),
+    "Swish": tabled(_swish, tables.swish),
     "Tanh": Lowering(_unary("TANH"), integers=BOTH),
-    "ThresholdedRelu": Lowering(_thresholded),
+    "ThresholdedRelu": tabled(_thresholded, tables.thresholded),
 }

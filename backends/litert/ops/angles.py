@@ -12,17 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import onnx_ir as ir
 
 from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.lowering import Lowering
 from mcompile.backends.litert.steps import Steps
+from mcompile.backends.litert.tables import Curve, plain, tabled
 from mcompile.backends.litert.walk import Walk
 
 _Curve = Callable[[Steps, Tensor, Tensor], object]
 
 
-def _alone(curve: _Curve) -> Lowering:
+def _alone(curve: _Curve, known: Curve) -> Lowering:
     def write(walk: Walk, node: ir.Node) -> None:
         if node.inputs[0] is None:
             raise walk.place.refused("its input is left out")
@@ -31,7 +33,7 @@ def _alone(curve: _Curve) -> Lowering:
             raise steps.no_kernel("SIN", held.tensor.dtype)
         curve(steps, held.tensor, walk.make(held.order))
 
-    return Lowering(write)
+    return tabled(write, plain(known))
 
 
 def _one(steps: Steps, like: Tensor) -> Tensor:
@@ -87,13 +89,13 @@ def _atanh(steps: Steps, x: Tensor, out: Tensor) -> None:
 
 
 LOWERINGS = {
-    "Acos": _alone(_acos),
-    "Acosh": _alone(_acosh),
-    "Asin": _alone(_asin),
-    "Asinh": _alone(_asinh),
-    "Atan": _alone(_atan),
-    "Atanh": _alone(_atanh),
-    "Cosh": _alone(_cosh),
-    "Sinh": _alone(_sinh),
-    "Tan": _alone(_tan),
+    "Acos": _alone(_acos, np.arccos),
+    "Acosh": _alone(_acosh, np.arccosh),
+    "Asin": _alone(_asin, np.arcsin),
+    "Asinh": _alone(_asinh, np.arcsinh),
+    "Atan": _alone(_atan, np.arctan),
+    "Atanh": _alone(_atanh, np.arctanh),
+    "Cosh": _alone(_cosh, np.cosh),
+    "Sinh": _alone(_sinh, np.sinh),
+    "Tan": _alone(_tan, np.tan),
 }

@@ -7,18 +7,15 @@ reads them; else one TRANSPOSE does the whole.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import onnx_ir as ir
 
-from mcompile.backends.litert.draft import Quant, Tensor
+from mcompile.backends.litert.channels import is_alone, reordered
+from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.layout import channels_last
 from mcompile.backends.litert.lowering import BOTH, Lowering
 from mcompile.backends.litert.moves import hand_on
-from mcompile.backends.litert.pairs import code_of
 from mcompile.backends.litert.walk import Walk
-from mcompile.types import Array
 
 _TYPES = {"float32", "int8", "uint8", "int32", "int64"}
 
@@ -82,44 +79,11 @@ def _is_computed(walk: Walk, node: ir.Node) -> bool:
 def _reordered(walk: Walk, source: Tensor, block: int) -> bool:
     """Whether the convolution that made the tensor makes its channels row, column, channel now."""
     value = walk.place.node.inputs[0]
-    index = next((k for k, o in enumerate(walk.draft.ops) if source in o.outputs), None)
-    if index is None or value is None or not _is_alone(value):
-        return False
-    op = walk.draft.ops[index]
-    data, kernel, bias = (*op.inputs, None, None)[:3]
-    stored = [t for t in (kernel, bias) if t is not None and t.data is not None]
-    if op.kind != "CONV_2D" or data is None or len(stored) < 2:
-        return False
-    if any(source in o.inputs for o in walk.draft.ops):
-        return False
-    if stored[0].shape[3] != data.shape[3]:  # a group's outputs stay together
+    if value is None or not is_alone(value):
         return False
     deep = source.shape[3]
-    places = np.arange(deep).reshape(deep // block**2, block, block).transpose(1, 2, 0).reshape(-1)
-    inputs = [data, *(_picked(walk, t, places) for t in stored)]
-    walk.draft.ops[index] = replace(op, inputs=tuple(inputs))
-    return True
-
-
-def _is_alone(value: ir.Value) -> bool:
-    """Whether the node is the only reader of the value and of the codes behind it."""
-    code = code_of(value)
-    chain = [value]
-    if code is not None:
-        chain.append(code)
-        maker = code.producer()
-        if maker is not None and maker.op_type == "QuantizeLinear" and maker.inputs[0] is not None:
-            chain.append(maker.inputs[0])
-    return all(len(v.uses()) == 1 and not v.is_graph_output() for v in chain)
-
-
-def _picked(walk: Walk, tensor: Tensor, places: Array) -> Tensor:
-    """A constant with its first axis in another order, its scales along."""
-    quant, data = tensor.quant, tensor.data
-    if quant is not None and len(quant.scale) > 1:
-        scales, zeros = (tuple(v[p] for p in places) for v in (quant.scale, quant.zero_point))
-        quant = Quant(scales, zeros, 0)
-    return walk.draft.constant(tensor.name, np.ascontiguousarray(np.asarray(data)[places]), quant)
+    cut = (deep // block**2, block, block)
+    return reordered(walk, source, np.arange(deep).reshape(cut).transpose(1, 2, 0).reshape(-1))
 
 
 LOWERINGS = {

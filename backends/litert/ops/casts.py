@@ -18,6 +18,7 @@ def _cast(walk: Walk, node: ir.Node) -> None:
     """Whole numbers wrap where they do not fit, as the standard's do; reals are cut toward 0."""
     value = node.inputs[0]
     assert value is not None
+    walk.in_reals()  # codes are not the numbers that they stand for
     held, steps = walk.held(value), Steps(walk)
     source, made = held.tensor, node.outputs[0]
     dtype = _target(walk, source, made)

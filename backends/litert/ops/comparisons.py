@@ -13,6 +13,7 @@ import onnx_ir as ir
 from mcompile import graph
 from mcompile.backends.litert.broadcast import aligned, alike
 from mcompile.backends.litert.draft import Tensor
+from mcompile.backends.litert.extents import extent
 from mcompile.backends.litert.lowering import BOTH, Lowering, Write
 from mcompile.backends.litert.steps import Steps
 from mcompile.backends.litert.walk import Walk
@@ -72,11 +73,23 @@ def _eye(walk: Walk, node: ir.Node) -> None:
 
 
 def _range(walk: Walk, node: ir.Node) -> None:
-    """Numbers between constants, which nothing has to compute."""
-    first, end, step = (walk.numbers(v).reshape(-1)[0] for v in node.inputs[:3])
-    out = walk.make()
-    data = np.arange(first, end, step).astype(out.dtype)
-    Steps(walk).shaped(walk.draft.constant("range", data), out.shape, out)
+    """Numbers between constants, which nothing has to compute, or as many as a size says."""
+    first, step = (walk.numbers(v).reshape(-1)[0] for v in (node.inputs[0], node.inputs[2]))
+    out, steps = walk.make(), Steps(walk)
+    if not walk.draft.is_free(out.shape[0]):
+        end = walk.numbers(node.inputs[1]).reshape(-1)[0]
+        data = np.arange(first, end, step).astype(out.dtype)
+        steps.shaped(walk.draft.constant("range", data), out.shape, out)
+        return
+    if out.dtype not in ("int32", "int64", "float32"):
+        raise walk.place.refused(f"it counts a free size in {out.dtype}", "int32 or float32")
+    ends = [np.array(0, np.int32), np.array(1, np.int32)]
+    low, one = (walk.draft.constant("end", e) for e in ends)
+    places = walk.draft.tensor("places", out.shape, "int32")
+    inputs = [low, extent(walk.draft, out.shape[0]), one]
+    walk.draft.emit("RANGE", inputs, [places], "RangeOptions")
+    numbers = steps.cast(places, out.dtype)
+    steps("ADD", steps("MUL", numbers, float(step)), float(first), out=out)
 
 
 LOWERINGS = {

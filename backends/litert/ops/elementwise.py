@@ -12,6 +12,7 @@ from mcompile.backends.litert.broadcast import aligned, alike
 from mcompile.backends.litert.draft import Quant, Tensor
 from mcompile.backends.litert.lowering import BOTH, Lowering, Write
 from mcompile.backends.litert.steps import Steps
+from mcompile.backends.litert.tables import plain, tabled
 from mcompile.backends.litert.walk import Walk
 
 
@@ -163,11 +164,11 @@ LOWERINGS = {
     "BitShift": Lowering(_shift),
     "BitwiseNot": Lowering(_bitwise_not),
     "BitwiseXor": Lowering(_binary("BITWISE_XOR", fuses=False)),
-    "Ceil": Lowering(_whole("CEIL")),
-    "Cos": Lowering(_unary("COS")),
+    "Ceil": tabled(_whole("CEIL"), plain(np.ceil)),
+    "Cos": tabled(_unary("COS"), plain(np.cos)),
     "Div": Lowering(_binary("DIV"), fuses=True),
     "Exp": Lowering(_unary("EXP"), integers=_SIGNED),
-    "Floor": Lowering(_whole("FLOOR")),
+    "Floor": tabled(_whole("FLOOR"), plain(np.floor)),
     "Log": Lowering(_unary("LOG"), integers=frozenset({"int8"})),
     "Max": Lowering(_many("MAXIMUM"), integers=BOTH),
     "Mean": Lowering(_mean),
@@ -175,11 +176,11 @@ LOWERINGS = {
     "Mod": Lowering(_mod),
     "Mul": Lowering(_binary("MUL"), fuses=True, integers=BOTH),
     "Neg": Lowering(_neg, integers=BOTH),
-    "Reciprocal": Lowering(_reciprocal),
-    "Round": Lowering(_whole("ROUND")),
-    "Sign": Lowering(_unary("SIGN")),
-    "Sin": Lowering(_unary("SIN")),
-    "Sqrt": Lowering(_unary("SQRT")),
+    "Reciprocal": tabled(_reciprocal, plain(np.reciprocal)),
+    "Round": tabled(_whole("ROUND"), plain(np.rint)),
+    "Sign": tabled(_unary("SIGN"), plain(np.sign)),
+    "Sin": tabled(_unary("SIN"), plain(np.sin)),
+    "Sqrt": tabled(_unary("SQRT"), plain(np.sqrt)),
     "Sub": Lowering(_binary("SUB"), fuses=True, integers=BOTH),
     "Sum": Lowering(_many("ADD")),
 }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
+from mcompile import graph
+from mcompile.backends.litert.demands import demands, later, sooner
 from mcompile.backends.litert.draft import Tensor
-from mcompile.backends.litert.foresight import wanted
-from mcompile.backends.litert.indices import coordinates, counted
+from mcompile.backends.litert.indices import coordinates, counted, within
 from mcompile.backends.litert.kernels import CODES, demand
 from mcompile.backends.litert.layout import Order, arranged, straight
 from mcompile.backends.litert.lowering import BOTH, Lowering
-from mcompile.backends.litert.ops.slices import Range, Ranges, part, together
+from mcompile.backends.litert.ops.slices import Range, Ranges, part
 from mcompile.backends.litert.views import View
 from mcompile.backends.litert.walk import Walk
 from mcompile.types import Array
@@ -42,9 +44,9 @@ def _gather(walk: Walk, node: ir.Node) -> None:
 
 
 def _run(indices: Array, size: int) -> Range | None:
-    """Indices, at most along one axis, that follow each other, as a range."""
+    """Indices that follow each other, as a range."""
     flat = np.where(indices < 0, indices + size, indices).reshape(-1).tolist()
-    if indices.ndim > 1 or not flat or min(flat) < 0 or max(flat) >= size:
+    if not flat or min(flat) < 0 or max(flat) >= size:
         return None
     is_run = flat == list(range(flat[0], flat[0] + len(flat)))
     return Range(flat[0], len(flat)) if is_run else None
@@ -54,20 +56,11 @@ def _part(walk: Walk, node: ir.Node, ranges: Ranges) -> None:
     """A slice; one index takes its axis away."""
     value, made = node.inputs[0], node.outputs[0]
     assert value is not None
-    rank, shape = len(walk.shape(value)), walk.shape(made)
-    (axis,) = ranges
-    behind = wanted(made) if together(value) else None
-    if behind is not None and len(shape) < rank:
-        behind = _with(behind, axis)
-    view = part(walk, value, ranges, behind).reshaped(shape)
+    behind = sooner(value, walk.view(value))
+    view = part(walk, value, ranges, behind).reshaped(walk.shape(made))
     if view is None:
         raise walk.place.refused("it picks of a value that is empty")
     walk.see(view)
-
-
-def _with(order: Order, axis: int) -> Order:
-    """The order of the value before one axis, now in front in memory, was taken away."""
-    return (axis, *(a + (a >= axis) for a in order))
 
 
 def _behind(order: Order, axis: int, rank: int) -> Order:
@@ -99,13 +92,18 @@ def _gather_nd(walk: Walk, node: ir.Node) -> None:
 
 
 def _gather_elements(walk: Walk, node: ir.Node) -> None:
-    """One GATHER along the last axis in memory, all others being a batch of lines."""
+    """One GATHER along the last axis in memory, all others being a batch of lines.
+
+    Constant places are counted through the whole value where its reader wants another order.
+    """
     value = node.inputs[0]
     assert value is not None
     shape, made = walk.shape(value), walk.shape(node.outputs[0])
     rank = len(shape)
     axis = node.attributes.get_int("axis", 0) % rank
     order = (*(a for a in range(rank) if a != axis), axis)
+    if _from_anywhere(walk, node, axis, order):
+        return
     source = walk.read(value, order) if _fits(shape, made, axis) else None
     if source is None:
         cut = part(walk, value, {a: Range(0, n) for a, n in enumerate(made) if a != axis}, order)
@@ -115,6 +113,31 @@ def _gather_elements(walk: Walk, node: ir.Node) -> None:
     walk.draft.emit("GATHER", [source, places], [result], "GatherOptions",
                     axis=rank - 1, batchDims=rank - 1)  # fmt: skip
     walk.see(View.of(result, order))
+
+
+def _from_anywhere(walk: Walk, node: ir.Node, axis: int, usual: Order) -> bool:
+    """Write constant places as one GATHER of the flat value, where that spares a TRANSPOSE."""
+    value, indices = node.inputs[0], walk.constant(node.inputs[1])
+    assert value is not None
+    behind = demands(node.outputs[0])
+    orders = [d.order for d in behind if d.order is not None]
+    order = min(orders, key=lambda o: later(behind, o), default=usual)
+    shape = walk.shape(value)
+    free = any(walk.draft.is_free(n) for n in shape)
+    if indices is None or free or later(behind, order) >= later(behind, usual):
+        return False
+    where = np.indices(indices.data.shape)
+    where[axis] = within(walk, indices.data, shape[axis])
+    view = walk.view(value)
+    near = view.nearest() if view.holds(view.nearest()) else straight(len(shape))
+    places = np.ravel_multi_index([where[a] for a in near], [shape[a] for a in near])
+    source = demand(walk, walk.read(value, near), _TYPES)
+    flat = walk.values.shaped(source, (prod(shape),), graph.name_of(value))
+    stored = walk.draft.constant("places", np.ascontiguousarray(places.transpose(order), np.int32))
+    result = walk.scratch(flat, stored.shape)
+    walk.draft.emit("GATHER", [flat, stored], [result], "GatherOptions", axis=0)
+    walk.see(View.of(result, order))
+    return True
 
 
 def _fits(shape: Sequence[int], made: Sequence[int], axis: int) -> bool:

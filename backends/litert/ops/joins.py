@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
-
 import onnx_ir as ir
 
-from mcompile.backends.litert.foresight import wanted
+from mcompile.backends.litert.broadcast import suited
 from mcompile.backends.litert.kernels import CODES, demand
-from mcompile.backends.litert.layout import Order, straight
 from mcompile.backends.litert.lowering import BOTH, Lowering
-from mcompile.backends.litert.views import View
+from mcompile.backends.litert.pairs import quant_of, quantizers
 from mcompile.backends.litert.walk import Walk
 
 _TYPES = CODES | {"bool", "uint32"}
@@ -27,8 +23,8 @@ def _concat(walk: Walk, node: ir.Node) -> None:
         walk.see(walk.view(values[0]))
         return
     axis = node.attributes.get_int("axis", 1) % rank
-    values = values if walk.place.integers else _on_joined(walk, node, values)
-    order = _order(walk, values, wanted(node.outputs[0]))
+    values = _on_joined(walk, node, values)
+    order = suited(walk, values, rank)
     tensors = [demand(walk, walk.read(v, order, walk.quant()), _TYPES) for v in values]
     place = order.index(axis)
     walk.draft.emit(
@@ -45,27 +41,21 @@ def _on_joined(walk: Walk, node: ir.Node, values: list[ir.Value]) -> list[ir.Val
     for other in (u.node for u in values[0].uses() if u.node.op_type == "Concat"):
         count, axes = len(other.inputs), {n.attributes.get_int("axis", 1) for n in (node, other)}
         is_shorter = behind < count < len(values) and list(other.inputs) == values[:count]
-        if is_shorter and len(axes) == 1 and walk.values.known(other.outputs[0]):
-            longest, behind = [other.outputs[0]], count
+        joined = _joined(walk, other.outputs[0]) if is_shorter and len(axes) == 1 else None
+        if joined is not None:
+            longest, behind = [joined], count
     return [*longest, *values[behind:]]
 
 
-def _order(walk: Walk, values: Sequence[ir.Value], behind: Order | None) -> Order:
-    """The order in which the fewest numbers move, here and at the readers."""
-    views = [walk.view(v) for v in values if walk.constant(v) is None]
-    rank = len(walk.shape(values[0]))
-    orders = dict.fromkeys([v.nearest() for v in views])
-    if behind is not None and len(behind) == rank:
-        orders[behind] = None
-    if not orders:
-        return straight(rank)
-    return min(orders, key=lambda order: _moved(views, order, behind))
-
-
-def _moved(views: Sequence[View], order: Order, behind: Order | None) -> int:
-    sizes = [prod(v.shape) for v in views]
-    here = sum(s for s, v in zip(sizes, views, strict=True) if not v.holds(order))
-    return here + (sum(sizes) if behind not in (None, order) else 0)
+def _joined(walk: Walk, value: ir.Value) -> ir.Value | None:
+    """What stands for an earlier join, where it was written in the form that is read here."""
+    if not walk.place.integers:
+        return value if walk.values.known(value) else None
+    for code in (q.outputs[0] for q in quantizers(value) if quant_of(q) == walk.quant()):
+        reals = [u.node.outputs[0] for u in code.uses() if u.node.op_type == "DequantizeLinear"]
+        if reals and walk.values.known(code):
+            return reals[0]
+    return None
 
 
 LOWERINGS = {"Concat": Lowering(_concat, integers=BOTH)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
 from mcompile.backends.litert.broadcast import aligned
 from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.layout import Order
-from mcompile.backends.litert.lowering import Lowering
+from mcompile.backends.litert.lowering import BYTES, Lowering
 from mcompile.backends.litert.reading import reals
 from mcompile.backends.litert.steps import Steps
+from mcompile.backends.litert.tables import looked_up
 from mcompile.backends.litert.walk import Walk
 
 _POWERS = {2.0: "SQUARE", 0.5: "SQRT", -0.5: "RSQRT"}
@@ -70,6 +72,9 @@ def _pow_of_codes(walk: Walk, node: ir.Node) -> None:
         return
     if power is None:
         raise walk.place.refused("a power of codes that is not one constant")
+    if source.dtype in BYTES:
+        looked_up(walk, source, lambda x: np.power(x, power), out)
+        return
     real = walk.scratch(source, source.shape, dtype="float32", quant=None)
     walk.draft.emit("DEQUANTIZE", [source], [real], "DequantizeOptions")
     raised = steps("POW", real, power)

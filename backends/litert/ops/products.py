@@ -138,7 +138,7 @@ def _side(walk: Walk, value: ir.Value | None, transposed: bool) -> tuple[Tensor,
         if constant.quant is not None and len(constant.quant.scale) > 1:
             raise walk.place.refused("BATCH_MATMUL takes one scale for a tensor, not by channel")
         return walk.read(value), transposed
-    lies_so = walk.held(value).order == swapped(rank)
+    lies_so = walk.view(value).order() == swapped(rank)
     return walk.read(value, swapped(rank) if lies_so else None), lies_so is not transposed
 
 

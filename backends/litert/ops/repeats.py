@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import onnx_ir as ir
 
-from mcompile import graph
-from mcompile.backends.litert.draft import Tensor
+from mcompile.backends.litert.extents import extents
 from mcompile.backends.litert.foresight import wanted
 from mcompile.backends.litert.kernels import CODES, demand
 from mcompile.backends.litert.layout import Order, arranged, straight
@@ -32,7 +29,7 @@ def _expand(walk: Walk, node: ir.Node) -> None:
         raise walk.place.refused("it repeats a value that is empty")
     order = _kept(wide, wanted(node.outputs[0]))
     source = demand(walk, walk.values.seen(wide, order, "wide"), CODES | {"bool", "uint32"})
-    target = _target(walk, node, shape, order)
+    target = extents(walk.draft, arranged(shape, order))
     made = walk.scratch(source, arranged(shape, order))
     walk.draft.emit("BROADCAST_TO", [source, target], [made], "BroadcastToOptions")
     walk.see(View.of(made, order))
@@ -46,35 +43,17 @@ def _kept(view: View, behind: Order | None) -> Order:
     return view.nearest()
 
 
-def _target(walk: Walk, node: ir.Node, shape: Sequence[int], order: Order) -> Tensor:
-    """The shape in memory: a constant, or computed where a size is free."""
-    if not any(walk.draft.is_free(n) for n in shape):
-        return walk.draft.constant("target", np.array(arranged(shape, order), np.int32))
-    if graph.array(node.inputs[1]) is not None:
-        raise walk.place.refused("a size that is free is repeated by a constant")
-    target = walk.read(node.inputs[1])
-    if target.shape != (len(shape),):
-        raise walk.place.refused("its target has fewer axes than what it repeats")
-    if order == straight(len(order)):
-        return target
-    places = walk.draft.constant("places", np.array(order, np.int32))
-    made = walk.scratch(target, target.shape)
-    walk.draft.emit("GATHER", [target, places], [made], "GatherOptions", axis=0)
-    return made
-
-
 def _tile(walk: Walk, node: ir.Node) -> None:
-    value, repeats = node.inputs[0], walk.numbers(node.inputs[1])
+    value, shape = node.inputs[0], walk.shape(node.outputs[0])
     assert value is not None
     held = walk.held(value)
     source = demand(walk, held.tensor, _TILED)
-    if 0 in repeats:
-        settle(node, np.zeros(walk.shape(node.outputs[0]), np.float32))
+    if 0 in shape:
+        settle(node, np.zeros(shape, np.float32))
         return
-    counts = [int(repeats[a]) for a in held.order]
-    times = walk.draft.constant("times", np.array(counts, np.int32))
-    shape = [n * t for n, t in zip(source.shape, counts, strict=True)]
-    made = walk.scratch(source, shape)
+    made = walk.scratch(source, arranged(shape, held.order))
+    counts = [m // n for m, n in zip(made.shape, source.shape, strict=True)]
+    times = extents(walk.draft, counts)
     walk.draft.emit("TILE", [source, times], [made], "TileOptions")
     walk.see(View.of(made, held.order))
 
@@ -86,7 +65,7 @@ def _constant_of_shape(walk: Walk, node: ir.Node) -> None:
         settle(node, np.full(shape, filling.reshape(-1)[0]))
         return
     scalar = walk.draft.constant("filling", filling.reshape(()))
-    inputs = [walk.read(node.inputs[0]), scalar]
+    inputs = [extents(walk.draft, shape), scalar]
     walk.draft.emit("FILL", inputs, [walk.make()], "FillOptions")
 
 

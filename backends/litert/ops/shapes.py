@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mcompile.backends.litert.demands import sooner
 from mcompile.backends.litert.layout import straight
 from mcompile.backends.litert.lowering import BOTH, Lowering
 from mcompile.backends.litert.settled import settle
@@ -17,7 +18,14 @@ def _transpose(walk: Walk, node: ir.Node) -> None:
     assert value is not None
     rank = len(walk.shape(value))
     perm = node.attributes.get_ints("perm", tuple(reversed(range(rank))))
-    walk.see(walk.view(value).transposed(perm))
+    walk.see(_viewed(walk, value).transposed(perm))
+
+
+def _viewed(walk: Walk, value: ir.Value) -> View:
+    """The value as memory has it, once brought into the order that most behind it will ask for."""
+    view = walk.view(value)
+    order = None if walk.constant(value) is not None else sooner(value, view)
+    return view if order is None else walk.turn(value, order)
 
 
 def _reshape(walk: Walk, node: ir.Node) -> None:
@@ -25,7 +33,7 @@ def _reshape(walk: Walk, node: ir.Node) -> None:
     value = node.inputs[0]
     assert value is not None
     shape = walk.shape(node.outputs[0])
-    view = walk.view(value).reshaped(shape)
+    view = _viewed(walk, value).reshaped(shape)
     if view is None:
         tensor = walk.read(value)
         made = walk.scratch(tensor, shape)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mcompile.backends.litert.demands import sooner
 from mcompile.backends.litert.draft import FREE, Tensor
-from mcompile.backends.litert.foresight import wanted
 from mcompile.backends.litert.kernels import CODES, demand
 from mcompile.backends.litert.layout import Order, arranged
 from mcompile.backends.litert.lowering import BOTH, Lowering
@@ -69,12 +69,6 @@ def chosen(view: View, behind: Order | None, single: Collection[int] = ()) -> Or
         return near
     left = [[a for a in order if a not in single] for order in (near, behind)]
     return near if left[0] == left[1] and view.holds(near) else behind
-
-
-def together(value: ir.Value) -> bool:
-    """Whether several nodes take the value apart: one TRANSPOSE before then serves them all."""
-    found = [u.node for u in value.uses() if u.node.op_type in ("Gather", "Slice") and not u.idx]
-    return len(found) > 1
 
 
 def _cut(walk: Walk, source: Tensor, ranges: Ranges) -> Tensor:
@@ -140,7 +134,7 @@ def _slice(walk: Walk, node: ir.Node) -> None:
         _empty(walk, node)
         return
     ranges = _ranges(walk, node, walk.shape(value))
-    behind = wanted(node.outputs[0]) if together(value) else None
+    behind = sooner(value, walk.view(value))
     walk.see(part(walk, value, ranges, behind))
 
 
@@ -167,8 +161,7 @@ def _split(walk: Walk, node: ir.Node) -> None:
     axis = node.attributes.get_int("axis", 0) % len(shape)
     sizes = [walk.shape(v)[axis] for v in node.outputs]
     used = [k for k, v in enumerate(node.outputs) if v.uses() or v.is_graph_output()]
-    found = [o for o in (wanted(node.outputs[k]) for k in used) if o is not None]
-    order = chosen(walk.view(value), max(found, key=found.count) if len(found) > 1 else None)
+    order = chosen(walk.view(value), sooner(value, walk.view(value)))
     if 1 < len(sizes) == len(used) <= _MOST_OUTPUTS and len({*sizes}) == 1 and sizes[0]:
         _even(walk, node, (axis, order))
         return

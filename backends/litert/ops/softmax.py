@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mcompile.backends.litert.channels import made_in
 from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.layout import Order, straight
 from mcompile.backends.litert.lowering import BOTH, Lowering, Write
@@ -26,6 +27,7 @@ _FIELDS: dict[str, dict[str, Any]] = {"SOFTMAX": {"beta": 1.0}, "LOG_SOFTMAX": {
 def _softmax(kind: str) -> Write:
     def write(walk: Walk, node: ir.Node) -> None:
         order, shape = _laid(walk, node)
+        made_in(walk, node.inputs[0], order)
         steps, source = Steps(walk), walk.read(node.inputs[0], order)
         out = walk.make(order)
         if shape == source.shape:
@@ -50,7 +52,8 @@ def _laid(walk: Walk, node: ir.Node) -> tuple[Order, tuple[int, ...]]:
         axis = node.attributes.get_int("axis", 1) % max(rank, 1)
         return straight(rank), (prod(shape[:axis]), prod(shape[axis:]))
     axis = node.attributes.get_int("axis", -1) % max(rank, 1)
-    order = last(walk.held(value).order, axis)
+    lies = walk.view(value).order()
+    order = last(walk.held(value).order if lies is None else lies, axis)
     memory = tuple(shape[a] for a in order)
     if rank > _MOST_AXES:
         memory = (prod(memory[:-1]), memory[-1])

@@ -56,3 +56,23 @@ def test_a_type_that_no_tensor_has_is_refused():
     with pytest.raises(LoweringError, match="LiteRT holds no complex64") as caught:
         Draft().tensor("x", (1,), "complex64")
     assert caught.value.where == "x"
+
+
+def test_what_nobody_reads_is_dropped():
+    draft = Draft()
+    x, y, z = (draft.tensor(n, (1,), "float32") for n in "xyz")
+    draft.emit("NEG", [x], [y])
+    draft.emit("EXP", [x], [draft.tensor("dead", (1,), "float32")])
+    draft.emit("ABS", [y], [z])
+    draft.prune([x, z])
+    assert [op.kind for op in draft.ops] == ["NEG", "ABS"]
+
+
+def test_a_reshape_of_more_axes_than_its_options_hold_says_them_once():
+    draft = Draft()
+    for rank, said in ((8, True), (9, False)):
+        source = draft.tensor("x", (2,), "float32")
+        draft.reshape(source, draft.tensor("y", (2,) + (1,) * (rank - 1), "float32"))
+        op = draft.ops[-1]
+        assert ("newShape" in op.fields) is said
+        assert op.inputs[1].data.size == rank

@@ -121,6 +121,39 @@ def test_the_figures_of_the_timed_runs_are_written(phone: Path) -> None:
     assert "outputs" not in said
 
 
+BOARD = r"""#!/bin/sh
+echo "$@" >>"$FAKE/calls"
+for word; do
+    case $word in --output_filepath=*) printf 12345678 >"${word#*=}" ;; esac
+done
+cat "$FAKE/said"
+"""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_board_measures_itself_without_adb(phone: Path, named: bool) -> None:
+    (phone / "adb").unlink()
+    tool = phone / "benchmark_model"
+    tool.write_text(BOARD)
+    tool.chmod(0o755)
+    done = run(phone, ADB="", **({"BENCHMARK_MODEL": str(tool)} if named else {}))
+    assert (done.returncode, done.stderr) == (0, "")
+    said = written(phone)
+    assert said["device"]["arch"] == os.uname().machine
+    assert said["device"]["system"].startswith(os.uname().sysname)
+    assert said["device"]["name"].strip()
+    assert (said["runs"], said["outputs"]) == (200, "outputs.bin")
+    assert (phone / "net/bench/outputs.bin").read_bytes() == b"12345678"
+    graph = next(w for w in (phone / "calls").read_text().split() if w.startswith("--graph="))
+    assert not Path(graph.removeprefix("--graph=")).exists()  # nothing stays behind
+
+
+def test_a_board_without_the_tool_is_refused(phone: Path) -> None:
+    done = run(phone, ADB="", BENCHMARK_MODEL=str(phone / "nowhere"))
+    assert done.returncode == 7
+    assert "benchmark_model is not on the device" in done.stderr
+
+
 def test_the_golden_case_is_fed_and_its_outputs_come_back(phone: Path) -> None:
     (phone / "result.bin").write_bytes(b"12345678")
     assert run(phone, "--use_gpu=true").returncode == 0

@@ -48,3 +48,9 @@ def test_a_flattened_picture_is_read_as_it_lies():
     stored = drawn(k=(4, 3, 1, 1), w=(4 * 5 * 6, 7))
     found = agree(model("float[2,3,5,6] x", body, **stored), 1e-4)
     assert found.count("TRANSPOSE") == 1  # of the input
+
+
+def test_a_picture_is_read_as_a_row_without_being_written_as_one():
+    stored = drawn(4, 1.0, w=(4, 3, 3, 3), k=(64, 5))
+    body = "c = Conv (x, w)\nf = Flatten (c)\ny = MatMul (f, k)"
+    assert agree(model("float[n,3,6,6] x", body, **stored), 1e-4, (1, 2)).count("RESHAPE") == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcompile.backends.litert import Litert
-from mcompile.backends.litert.listing import Listed, Seen, listed, macs
+from mcompile.backends.litert.listing import Listed, Seen, counted, listed, macs
 from mcompile.errors import ContractError
 from mcompile.estimate.count import count
 from mcompile.profile import Device, Target
@@ -66,3 +66,25 @@ def test_weights_that_are_unpacked_are_constants_to_whoever_reads_them() -> None
     halves = Seen(1, "float16", (4,), True)
     assert Listed("DEQUANTIZE", 1, (halves,), (Seen(2, "float32", (4,), False),), {}).unpacks
     assert not Listed("RELU", 1, (halves,), (halves,), {}).unpacks
+
+
+def operator(kind: str, dtype: str, *, constant: bool = False) -> Listed:
+    read, made = Seen(0, dtype, (2,), constant), Seen(1, dtype, (2,), False)
+    return Listed(kind, 1, (read,), (made,), {})
+
+
+def test_operators_are_counted_by_what_is_to_be_known() -> None:
+    ops = [operator("CONV_2D", "int8"), operator("TRANSPOSE", "int8"), operator("SUM", "float32")]
+    assert counted(ops, on_integers=True) == "3 operators, 1 in float (SUM), 1 TRANSPOSE"
+    assert counted(ops, on_integers=False) == "3 operators, 1 TRANSPOSE"
+    whole = [operator("QUANTIZE", "float32"), operator("ADD", "int8")]
+    assert counted(whole, on_integers=True) == "2 operators, 0 in float, 0 TRANSPOSEs"
+    assert counted([operator("DEQUANTIZE", "int8", constant=True)], on_integers=True) == (
+        "0 operators, 0 in float, 0 TRANSPOSEs"
+    )
+
+
+def test_a_few_kinds_of_float_operators_are_named() -> None:
+    kinds = ["DIV", "SQRT", "SQRT", "EXP", "EXP", "EXP", "LOG"]
+    told = counted([operator(k, "float32") for k in kinds], on_integers=True)
+    assert told == "7 operators, 7 in float (3 EXP, 2 SQRT, DIV, ...), 0 TRANSPOSEs"

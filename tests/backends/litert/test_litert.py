@@ -93,5 +93,10 @@ def test_the_file_says_which_release_it_needs():
     assert b"min_runtime_version" in written(linear())
 
 
+def test_a_file_of_halves_asks_no_processor_for_another_arithmetic():
+    narrow = half(linear(), Precision.FP16, noise(linear()))[0]
+    assert b"reduced_precision_support" not in written(narrow, precision=Precision.FP16)
+
+
 def test_the_same_program_makes_the_same_bytes():
     assert written(quantized()) == written(quantized())

@@ -96,7 +96,62 @@ def test_a_division_by_a_root_is_a_product():
 
 
 @pytest.mark.parametrize(
-    "text", ["Pow(x, c)", "Div(two, x)", "Sum(x)", "Relu(x)", "BatchNormalization (x, g, b, m, x)"]
+    ("text", "found"),
+    [
+        ("Gemm <alpha = 0.5, beta = 2.0> (x, w, last)", ["MatMul", "Add"]),
+        ("Gemm <transA = 1> (x, u)", ["Transpose", "MatMul"]),
+        ("Gemm <transB = 1, alpha = 0.5> (x, w)", ["MatMul"]),
+        ("Gemm <transB = 1, alpha = 0.5, beta = 3.0> (x, x, z)",
+         ["Transpose", "MatMul", "Mul", "Mul", "Add"]),
+        ("Gemm(x, w, both)", ["MatMul", "Add"]),
+        ("Gemm(x, w, last)", ["Gemm"]),
+    ],
+)  # fmt: skip
+def test_a_gemm_that_is_no_layer_is_written_in_steps(text, found):
+    used = {"w": (5, 5), "u": (3, 5), "last": (5,), "both": (3, 5)}
+    named = text.split("(")[1].replace(")", "").replace(" ", "").split(",")
+    weights = {n: RNG.standard_normal(s).astype(np.float32) for n, s in used.items() if n in named}
+    head = '<ir_version: 10, opset_import: ["" : 20]>'
+    rows = 5 if "transA" in text else 3
+    columns = 3 if "x, x" in text else 5
+    ports = f"float[3,5] x, float[3,3] z) => (float[{rows},{columns}] y"
+    program = graph.parse(f"{head} g ({ports}) {{ y = {text} }}", weights)
+    graph.infer_shapes(program)
+    data = {n: RNG.standard_normal(s).astype(np.float32) for n, s in (("x", (3, 5)), ("z", (3, 3)))}
+    made = spelled(program)
+    assert kinds(made) == found
+    want, got = (Oracle(p).run(data)["y"] for p in (program, made))
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_a_norm_needs_to_know_its_own_axis_alone():
+    head = '<ir_version: 10, opset_import: ["" : 20]>'
+    ports, body = "float[5,n,k] x) => (float[5,n,k] y", "y = LayerNormalization (x, last)"
+    program = graph.parse(f"{head} g ({ports}) {{ {body} }}", {"last": WEIGHTS["last"]})
+    found = spelled(program)
+    assert kinds(found) == ["ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Pow", "Mul", "Mul"]
+    wider = graph.parse(f"{head} g ({ports.replace('k', '5')}) {{ {body} }}",
+                        {"last": WEIGHTS["last"]})  # fmt: skip
+    assert "LpNormalization" in kinds(spelled(wider))
+    data = {"x": RNG.standard_normal((5, 3, 5)).astype(np.float32)}
+    want, got = (Oracle(p).run(data)["y"] for p in (program, found))
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=2e-4)
+
+
+def test_what_is_written_anew_has_the_shape_of_what_it_replaces():
+    """A norm behind a norm is written too, though the first is gone by then."""
+    head = '<ir_version: 10, opset_import: ["" : 20]>'
+    body = "a = LayerNormalization (x, last)\n b = LayerNormalization (a, last)\n y = Relu(b)"
+    program = graph.parse(f"{head} g (float[2,5] x) => (float[2,5] y) {{ {body} }}",
+                          {"last": WEIGHTS["last"]})  # fmt: skip
+    graph.infer_shapes(program)
+    found = kinds(spelled(program))
+    assert "LayerNormalization" not in found
+    assert found.count("LpNormalization") == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["Pow(x, c)", "Sum(x)", "Relu(x)", "BatchNormalization (x, g, b, m, x)"]
 )
 def test_what_has_no_spelling_stays(text):
     program = parsed(text, 20)

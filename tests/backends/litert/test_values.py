@@ -64,3 +64,62 @@ def test_codes_keep_their_scale_on_the_way():
     assert made.dtype == "int8"
     assert np.array_equal(draft.ops[0].inputs[1].data, [0, 3, 1, 2])
     assert not values.known(value)
+
+
+def test_the_same_memory_in_another_shape_is_written_once():
+    draft, values, _, tensor = held()
+    made = values.shaped(tensor, (2, 60), "y")
+    assert values.shaped(tensor, (2, 60), "z") is made
+    assert values.shaped(tensor, tensor.shape, "w") is tensor
+    assert len(draft.ops) == 1
+
+
+def test_axes_that_are_whole_are_moved_whole():
+    draft, values, value, _ = held()
+    rows = draft.tensor("rows", (1, 5, 12), "float32")
+    heads = View.of(rows, (0, 1, 2)).reshaped((1, 5, 4, 3))
+    values.wait(value, heads)
+    found = values.turn(value, (0, 2, 1, 3))
+    assert found.tensor.shape == (1, 4, 5, 3)
+    assert [op.kind for op in draft.ops] == ["RESHAPE", "TRANSPOSE"]
+    assert values.turn(value, (0, 2, 1, 3)).tensor is found.tensor
+
+
+def test_axes_in_pieces_are_moved_and_not_put_together():
+    draft, values, value, _ = held()
+    rows = draft.tensor("rows", (2, 2, 4, 2), "float32")
+    blocks = View.of(rows, (0, 1, 2, 3)).transposed((0, 2, 1, 3)).reshaped((8, 4))
+    values.wait(value, blocks)
+    found = values.turn(value, (0, 1))
+    assert found.holds((0, 1))
+    assert found.tensor.shape == (2, 4, 2, 2)
+    assert [op.kind for op in draft.ops] == ["TRANSPOSE"]
+    assert values.read(value, (0, 1)).shape == (8, 4)
+    assert [op.kind for op in draft.ops] == ["TRANSPOSE", "RESHAPE"]
+
+
+def test_what_memory_holds_in_any_form_is_not_moved():
+    draft, values, value, tensor = held()
+    values.wait(value, View.of(tensor, LAST))
+    plain = values.turn(value, PLAIN)
+    assert len(values.forms(value)) == 2
+    assert values.read(value, LAST) is tensor
+    assert values.read(value, PLAIN) is plain.tensor
+    assert len(draft.ops) == 1
+
+
+def test_a_value_becomes_another_view_alone():
+    _, values, value, tensor = held()
+    values.wait(value, View.of(tensor, LAST))
+    other = View.of(tensor, (0, 3, 2, 1))
+    values.become(value, other)
+    assert values.forms(value) == [other]
+
+
+def test_what_lies_in_no_order_is_brought_into_the_program_s():
+    draft = Draft()
+    values, rows = Values(draft), draft.tensor("rows", (2, 2, 4, 2), "float32")
+    value = model("float[8,4] x", "y = ReduceSum (x)").graph.graph.inputs[0]
+    values.wait(value, View.of(rows, (0, 1, 2, 3)).transposed((0, 2, 1, 3)).reshaped((8, 4)))
+    assert values.first(value).order == (0, 1)
+    assert [op.kind for op in draft.ops] == ["TRANSPOSE", "RESHAPE"]

@@ -159,3 +159,21 @@ def test_a_channel_shuffle_stays_in_memory():
     assert view.order() is None
     assert view.nearest() == (0, 2, 3, 1)
     assert view.merged((0, 2, 3, 1)) == ((64, 2, 3), (0, 2, 1))
+
+
+@QUIET
+@given(chains(), st.randoms(use_true_random=False))
+def test_whole_axes_move_as_their_pieces_do(chain, random):
+    data, view, value = followed(*chain)
+    order = list(range(value.ndim))
+    random.shuffle(order)
+    found = view.whole(tuple(order)) if view is not None else None
+    if found is not None:
+        sizes, perm = found
+        np.testing.assert_array_equal(data.reshape(sizes).transpose(perm), value.transpose(order))
+
+
+def test_an_axis_in_pieces_is_not_whole():
+    view = View.of(Draft().tensor("x", (2, 3, 4), "float32"), (0, 1, 2))
+    assert view.transposed((1, 0, 2)).whole((1, 0, 2)) == ((2, 3, 4), (0, 1, 2))
+    assert view.transposed((1, 0, 2)).reshaped((6, 4)).whole((0, 1)) is None

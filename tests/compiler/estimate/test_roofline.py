@@ -89,6 +89,15 @@ def test_the_tail_is_open_above():
         assert "tail" in rows[name].note
 
 
+def test_without_a_bandwidth_nothing_bounds_it_above():
+    bare = Device("edgetpu", int8_gops=4000, power_w=2)
+    rows = named(predict(WORK, bare, Precision.INT8))
+    assert rows["latency_p50_ms"].high is None
+    assert rows["energy_mj"].high is None
+    assert rows["fps"].low == 0
+    assert "no bandwidth" in rows["latency_p50_ms"].note
+
+
 def test_energy_lies_between_idle_and_full_load():
     rows = named(predict(WORK, replace(DEVICE, power_w=10, idle_w=2), Precision.FP32))
     run, power, energy = rows["latency_p50_ms"], rows["power_w"], rows["energy_mj"]

@@ -7,6 +7,7 @@ import pytest
 from mcompile import graph
 from mcompile.graph import array, clone
 from mcompile.passes import fold_constants
+from mcompile.passes.drop_dead import DropDead
 from mcompile.passes.fold_constants import FoldConstants
 from mcompile.rules import run
 
@@ -260,3 +261,29 @@ def test_text_stays(parse):
     )
     log = run(program, [FoldConstants()])
     assert (log.applied, log.undone) == ((), ())
+
+
+def test_a_small_value_is_folded_through_a_large_one(parse, body, far):
+    program = parse(
+        """g (float[1,1500] x) => (float[1,1500] y) {
+            d = Sub(w, one) s = Mul(d, d) m = ReduceMean<axes = [1]>(s) c = Add(w, m) y = MatMul(x, c)
+        }""",
+        w=np.arange(1500**2, dtype=np.float32).reshape(1500, 1500) / 1e6,
+        one=np.float32(1),
+    )
+    before = clone(program)
+    log = run(program, [DropDead(), FoldConstants()])
+    assert body(program) == ["y = MatMul(x, c)"]
+    assert [a.node for a in log.applied if a.rule == "fold_constants"] == ["m", "c"]
+    assert far(before, program) == 0.0
+
+
+def test_nothing_larger_is_made_on_the_way(parse, body):
+    program = parse(
+        "g (float[2] x) => (float[2] y) { b = Expand(w, big) c = ReduceSum(b) y = Add(x, c) }",
+        w=np.ones((600_000, 1), np.float32),
+        big=np.array([600_000, 2]),
+    )
+    before = body(program)
+    run(program, [FoldConstants()])
+    assert body(program) == before

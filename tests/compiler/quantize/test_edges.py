@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from mcompile import graph
-from mcompile.quantize.edges import absorbed, bias_of, handed_on, is_plain_gemm, read, shortcut
+from mcompile.quantize.edges import (
+    absorbed,
+    bias_of,
+    handed_on,
+    is_layer,
+    is_plain_gemm,
+    read,
+    shortcut,
+)
 from mcompile.schemes.litert import LITERT_INT8
 from mcompile.schemes.tensorrt import TENSORRT_10
 from mcompile.types import Scheme
@@ -70,3 +78,26 @@ def test_a_shortcut_is_the_branch_that_no_convolution_makes():
 def test_a_gemm_that_scales_or_turns_is_not_plain(attribute):
     assert not is_plain_gemm(nodes(f"y = Gemm <{attribute}> (x, w)", w=(4, 4))[0])
     assert is_plain_gemm(nodes("y = Gemm <transB = 1> (x, w)", w=(4, 4))[0])
+
+
+def test_what_stands_among_indices_and_truths_is_read():
+    ports = "bool[4] c, float[4] x, float[4] z, int64[2,1] i, float[2] u) => (float[4] y"
+    assert names(read(nodes("y = Where(c, x, z)", ports)[0])) == ["x", "z"]
+    assert names(read(nodes("y = ScatterND(x, i, u)", ports)[0])) == ["x", "u"]
+    both = "float[2,4] x, float[4,3] z) => (float[2,3] y"
+    equation = 'y = Einsum <equation = "ij,jk->ik"> (x, z)'
+    assert names(read(nodes(equation, both)[0])) == ["x", "z"]
+
+
+def test_matrices_side_by_side_are_no_layer_where_a_kernel_takes_two_values():
+    stack = nodes("y = MatMul(x, w)", "float[3,2,4] x) => (float[3,2,5] y", w=(3, 4, 5))[0]
+    matrix = nodes("y = MatMul(x, w)", w=(4, 4))[0]
+    assert [is_layer(n, LITERT_INT8) for n in (stack, matrix)] == [False, True]
+    assert is_layer(stack, SCHEME)
+    assert not is_layer(nodes("y = Add(x, w)", w=(4,))[0], SCHEME)
+
+
+def test_a_bias_belongs_to_a_matrix_alone():
+    ports = "float[3,2,4] x) => (float[3,2,5] y"
+    assert bias_of(nodes("m = MatMul(x, w)  y = Add(m, b)", ports, w=(3, 4, 5), b=(5,))[0]) is None
+    assert bias_of(nodes("m = MatMul(x, w)  y = Add(m, b)", ports, w=(4, 5), b=(5,))[0])

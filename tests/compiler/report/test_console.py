@@ -147,6 +147,19 @@ def test_a_comparison_says_what_makes_it_unfair(sample: Report, bare: Report) ->
     assert "not measured" in text
 
 
+def test_a_time_of_another_machine_says_so_and_ranks_nobody(sample: Report) -> None:
+    variant = sample.variants[0]
+    foreign = tuple(
+        replace(m, value=1.0, counts=False) if m.name == "latency_p50_ms" else m
+        for m in variant.measured
+    )
+    text = compared(sample, replace(sample, variants=(replace(variant, measured=foreign),)))
+    assert "1.00 ms (measured elsewhere)" in text
+    assert "on the Pareto front by size and accuracy" in text
+    assert "latency p50 ranks nobody" in text
+    assert [row.strip().startswith("*") for row in text.splitlines()[1:3]] == [True, True]
+
+
 def test_a_measurement_without_device_is_compared(sample: Report) -> None:
     rows = (Measured("size_mb", 1.0, "MB"), Measured("latency_p50_ms", 1.0, "ms"))
     small = replace(sample, variants=(replace(sample.variants[0], measured=rows),))

@@ -6,7 +6,12 @@ import pytest
 from mcompile.oracle import Oracle
 from mcompile.quantize import insert, plan
 from mcompile.quantize.ranges import TensorRange
-from mcompile.schemes.litert import LITERT_INT8, LITERT_INT8_BY_CHANNEL, LITERT_INT16X8
+from mcompile.schemes.litert import (
+    LITERT_INT8,
+    LITERT_INT8_BY_CHANNEL,
+    LITERT_INT8_THROUGHOUT,
+    LITERT_INT16X8,
+)
 
 from .programs import activations, drawn, parsed, planned, seen
 
@@ -329,3 +334,35 @@ def test_values_are_never_read_by_channel_beside_a_float_layer():
     written = insert(program, found, LITERT_INT8).graph.graph
     readers = [n for n in written if n.op_type == "DequantizeLinear" and n.inputs[0].producer()]
     assert all(n.inputs[1].const_value.numpy().ndim == 0 for n in readers)
+
+
+def throughout(body, weights=(), sizes="1,4,4,4"):
+    return lines(net(body, sizes), weights, LITERT_INT8_THROUGHOUT)
+
+
+@pytest.mark.parametrize("op", ["Erf", "Softsign", "Reciprocal", "Softplus", "Selu", "Sin"])
+def test_curves_without_a_kernel_are_on_integers_where_nothing_may_be_float(op):
+    found, plan = throughout(f"y = {op}(x)")
+    assert found == [f"y = {op}([x])", "-> [y]"]
+    assert not plan.left_float
+    assert lines(net(f"y = {op}(x)"), (), LITERT_INT8_BY_CHANNEL)[1].left_float
+
+
+def test_where_one_scale_cannot_be_there_are_two_rather_than_a_float_op():
+    body = "s = Sigmoid(x)  t = Tanh(x)  y = Concat <axis = 1> (s, t)"
+    text = f"net (float[1,4,4,4] x) => (float[1,8,4,4] y) {{ {body} }}"
+    plan = lines(text, (), LITERT_INT8_THROUGHOUT)[1]
+    assert not plan.left_float
+    scales = {n: float(plan.tensors[n].scale) for n in "sty"}
+    assert scales["s"] == 1 / 256
+    assert scales["t"] == 1 / 128
+    assert scales["y"] not in (scales["s"], scales["t"])
+    assert "y" in lines(text)[1].left_float
+
+
+def test_constant_matrices_side_by_side_have_their_zero_in_the_middle():
+    text = "net (float[3,2,4] x) => (float[3,2,5] y) { y = MatMul(x, w) }"
+    found, plan = lines(text, {"w": (3, 4, 5)}, LITERT_INT8_THROUGHOUT)
+    assert found == ["y = MatMul([x], [w])", "-> [y]"]
+    assert int(plan.tensors["w"].zero_point) == 0
+    assert plan.tensors["w"].scale.ndim == 0

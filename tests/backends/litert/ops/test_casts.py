@@ -31,3 +31,11 @@ def test_a_type_like_another_value():
 
 def test_a_type_that_has_no_cast_is_refused():
     refused(model("float[3] x", "y = Cast <to = 13> (x)", "uint64 y"), "CAST does not know uint64")
+
+
+@pytest.mark.parametrize("made", ["bool", "int32", "int64"])
+def test_codes_are_cast_as_what_they_stand_for(made):
+    body = "q = QuantizeLinear (x, s, z)\n r = DequantizeLinear (q, s, z)\n"
+    body += f"y = Cast <to = {CODES[made]}> (r)"
+    scale = {"s": np.float32(0.5), "z": np.int8(-20)}
+    agree(model("float[2,3] x", body, f"{made} y", **scale), 1e-9, feeds=[X])

@@ -58,6 +58,18 @@ def test_a_range_whose_end_is_computed_is_refused():
     refused(model("float[4] x", body, one=np.float32(1)), "when the model runs|not known before")
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("dtype", "code"), [(np.float32, 1), (np.int64, 7), (np.int32, 6)])
+def test_a_range_as_long_as_a_free_size(dtype, code, batch):
+    body = "s = Shape <start = 0, end = 1> (x)\n n = Squeeze (s)\n "
+    body += f"c = Cast <to = {code}> (n)\n"
+    body += "r = Range (low, c, one)\n f = Cast <to = 1> (r)\n t = Mul (f, half)\n"
+    body += "u = Unsqueeze (t, last)\n y = Add (x, u)"
+    stored = {"low": dtype(0), "one": dtype(1), "half": np.float32(2.5), "last": np.array([1])}
+    program = model("float[n,4] x", body, **stored)
+    agree(program, 1e-9, (batch,))
+
+
 def test_every_op_of_the_table_is_run():
     others = ["Not", "IsNaN", "IsInf", "Where", "EyeLike", "Range"]
     assert {*LOWERINGS} == {*REAL, *TRUTH, *others}

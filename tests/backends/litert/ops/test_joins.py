@@ -62,6 +62,27 @@ def test_what_a_longer_join_makes_is_right():
     assert ops(written(program)).count("CONCATENATION") == 2
 
 
+def coded(scale):
+    """Two joins on integers, the longer with that scale."""
+    body = "".join(
+        f"{n}q = QuantizeLinear ({n}, s, z)\n {n}r = DequantizeLinear ({n}q, s, z)\n" for n in "abc"
+    )
+    body += (
+        "i = Concat <axis = 1> (ar, br)\n iq = QuantizeLinear (i, s, z)\n"
+        "ir = DequantizeLinear (iq, s, z)\n j = Concat <axis = 1> (ar, br, cr)\n"
+        "jq = QuantizeLinear (j, t, z)\n jr = DequantizeLinear (jq, t, z)\n"
+        "k = ReduceMax (ir)\n y = Add (jr, k)"
+    )
+    scales = {"s": np.float32(0.05), "t": np.float32(scale), "z": np.int8(3)}
+    return model("float[1,2] a, float[1,2] b, float[1,2] c", body, **scales)
+
+
+@pytest.mark.parametrize(("scale", "counts"), [(0.05, [2, 2]), (0.07, [2, 3])])
+def test_codes_are_joined_on_where_their_scale_is_the_same(scale, counts):
+    assert joined(coded(scale)) == counts
+    agree(coded(scale), 1e-6)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_free_batch(batch):
     agree(model("float[n,3] x, float[n,2] z", "y = Concat <axis = 1> (x, z)"), 1e-9, (batch,))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcompile.backends.litert.ops.repeats import LOWERINGS
-from tests.backends.litert.lowered import agree, missing, model, refused, turns
+from tests.backends.litert.lowered import agree, missing, model, turns
 
 X = "float[2,1,4,5] x"
 STORED = {"wide": np.array([3, 2, 3, 1, 5]), "thin": np.array([3, 1, 1]),
@@ -45,14 +45,22 @@ def test_a_filling_of_a_free_size(batch):
     agree(model("float[n,3,4] x", body, rest=np.array([1, 4])), 1e-9, (batch,))
 
 
-def test_a_free_size_that_a_constant_repeats_is_refused():
-    body = "y = Expand (x, wide)"
-    refused(model("float[n,1,4] x", body, wide=np.array([1, 3, 1])), "repeated by a constant")
-
-
-def test_a_target_with_fewer_axes_is_refused():
-    body = "s = Shape <start = 1> (z)\n y = Expand (x, s)"
-    refused(model("float[n,1,4] x, float[n,3,4] z", body), "known|constant|fewer axes")
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "y = Expand (x, wide)",
+        "s = Shape <start = 1> (z)\n y = Expand (x, s)",
+        SIZE + "y = Expand (x, t)",
+        SIZE + "e = Expand (token, t)\n y = Add (e, x)",
+        SIZE + "e = Tile (token, t)\n y = Sub (e, x)",
+        "y = Tile (x, wide)",
+    ],
+)
+def test_a_free_size_beside_what_is_repeated(body, batch):
+    stored = {"wide": np.array([1, 3, 1]), "rest": np.array([1, 1])}
+    stored["token"] = np.float32([[[1, 2, 3, 4]]])
+    agree(model("float[n,1,4] x, float[n,3,4] z", body, **stored), 1e-9, (batch,))
 
 
 def test_the_order_of_memory_is_kept():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mcompile.backends.litert.ops.resize import LOWERINGS
-from tests.backends.litert.lowered import agree, missing, model, refused, turns
+from mcompile.errors import LoweringError
+from tests.backends.litert.lowered import agree, missing, model, refused, turns, written
 
 X = "float[2,3,6,7] x"
 STORED = {"twice": np.float32([1, 1, 2, 2]), "odd": np.array([2, 3, 5, 11]),
@@ -39,6 +40,24 @@ def test_every_op_of_the_table_is_run():
 def test_a_free_batch(batch):
     body = 'y = Resize <mode = "linear"> (x, , twice)'
     agree(model("float[n,3,4,5] x", body, **STORED), 2e-5, (batch,))
+
+
+COMPUTED = """s = Shape (x)
+n = Slice (s, zero, one)
+z = Concat <axis = 0> (n, most)
+y = Resize <mode = "nearest"> (x, , , z)"""
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_sizes_of_which_only_the_batch_is_computed(batch):
+    stored = {"zero": np.array([0]), "one": np.array([1]), "most": np.array([3, 8, 10])}
+    agree(model("float[n,3,4,5] x", COMPUTED, **stored), 2e-5, (batch,))
+
+
+def test_a_resize_along_the_free_size_is_refused():
+    with pytest.raises(LoweringError, match="along the free size") as caught:
+        written(model("float[2,3,4,n] x", 'y = Resize <mode = "nearest"> (x, , twice)', **STORED))
+    assert "--input x=F32[2,3,4,64]" in caught.value.fix
 
 
 def test_places_that_no_kernel_knows_are_refused():

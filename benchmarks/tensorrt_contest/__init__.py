@@ -1,0 +1,1 @@
+"""Our integers for TensorRT beside those of NVIDIA's Model Optimizer, from one float model."""

@@ -1,0 +1,3 @@
+"""Not installed, whatever this machine has."""
+
+raise ImportError("No module named 'pycuda'")

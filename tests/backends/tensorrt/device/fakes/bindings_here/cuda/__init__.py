@@ -1,0 +1,1 @@
+"""cuda-python 12.6 and later."""

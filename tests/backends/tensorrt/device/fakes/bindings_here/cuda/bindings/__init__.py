@@ -1,0 +1,1 @@
+"""Bindings, one module for each API."""

@@ -1,0 +1,1 @@
+"""cuda-python before 12.6, and no `cuda.bindings`."""

@@ -1,0 +1,3 @@
+"""The runtime API."""
+
+from runtime_api import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""pycuda as far as it is needed, on the GPU of the stage."""
