@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 from mcompile.coverage import Coverage
 from mcompile.profile import Target
 from mcompile.record import Layer
-from mcompile.types import Artifact, Feeds, Precision, Program, Scheme
+from mcompile.types import Artifact, Feeds, File, Precision, Program, Scheme
 
 
 class Ends(Protocol):
@@ -122,12 +122,30 @@ class Backend(ABC):
         """
         return ()
 
+    def rehearse(
+        self, program: Program, target: Target, place: Path, threads: int | None = None
+    ) -> Executor:
+        """What the artifact of a program would compute, while it is open which one is built.
+
+        It is written under `place` in full where not overridden.
+        """
+        return self.open(self.lower(program, target, place), place, threads)
+
+    def deployed(self, artifact: Artifact) -> Sequence[File]:
+        """The files that a device holds to run the artifact: all where not overridden."""
+        return artifact.files
+
     def kit(
-        self, artifact: Artifact, cases: Sequence[tuple[Feeds, Feeds]], threads: int | None = None
+        self,
+        artifact: Artifact,
+        cases: Sequence[tuple[Feeds, Feeds]],
+        threads: int | None = None,
+        tolerance: float | None = None,
     ) -> Mapping[str, bytes]:
         """Files that measure the artifact on its device, by their path in its folder.
 
-        `cases` are golden inputs and outputs. A file that ends in `.sh` is to be run; it writes
+        `cases` are golden inputs and outputs, which may be off by `tolerance`, as a share of the
+        largest output. A file that ends in `.sh` is to be run; it writes
         what `mcompile check --measured` reads. None where the device is measured from Python.
         """
         return {}

@@ -41,8 +41,15 @@ def written(
             place = out / FORMS / name / precision.value
             place.mkdir(parents=True)
             put(each.program, guide_of(request))
-            artifact = request.backend.lower(each.program, as_target(request, precision), place)
-            said = said or opinion(request, artifact, place)
+            try:
+                artifact = request.backend.lower(each.program, as_target(request, precision), place)
+            except LoweringError as error:
+                if precision is request.precisions[0]:
+                    raise
+                said += f"   no {precision.value} to compare with: {error.what}"
+                continue
+            if not forms:
+                said = opinion(request, artifact, place)
             forms[precision] = Form(
                 precision, each.program, each.plan, artifact, place,
                 tried=ledger.tried(each.chosen) if each.chosen else (),
@@ -50,7 +57,7 @@ def written(
                 changed=ledger.changed(each.chosen, source) if each.chosen else "",
             )  # fmt: skip
         told = (_told(request, form) for form in forms.values())
-        entry.summary = "   ".join([*told, *filter(None, [said])])
+        entry.summary = "   ".join([*told, *filter(None, [said.strip()])])
     return forms
 
 

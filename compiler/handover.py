@@ -46,7 +46,7 @@ def hand_over(outcome: Outcome, report: Report, folder: Path) -> None:
     manifest.write_golden(folder, cases, tolerance)
     request = outcome.request
     guide = guide_of(request)
-    _put_kit(request.backend.kit(form.artifact, cases, request.threads), folder)
+    _put_kit(request.backend.kit(form.artifact, cases, request.threads, tolerance), folder)
     manifest.write(
         manifest.Manifest(
             model=report.model,

@@ -79,7 +79,7 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     same = trial.simulated or _computes_alike(outcome, form, machine)
     measured = machine.stamp(trial.measured, target.device)
     found = [
-        size(form.artifact, form.folder),
+        size(outcome.request.backend.deployed(form.artifact), form.folder),
         *measured,
         *machine.stamp(trial.arithmetic, target.device, arithmetic=same),
         *work.figures(),

@@ -19,6 +19,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from mcompile.errors import ContractError
+from mcompile.profile import Device
 from mcompile.types import Contract
 
 SUFFIX = ".engine"
@@ -95,6 +96,14 @@ def demand(path: Path, contract: Contract) -> Plan:
             fix="build the engine again for that GPU",
         )
     return plan
+
+
+def instructions(device: Device) -> tuple[str, ...]:
+    """The device's instruction sets as a contract names them, `sm_89` of its GPU among them."""
+    if device.compute_capability is None:
+        return device.isa
+    own = f"sm_{device.compute_capability.replace('.', '')}"
+    return tuple(dict.fromkeys((*device.isa, own)))
 
 
 def _version(data: bytes) -> str:

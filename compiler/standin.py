@@ -15,7 +15,8 @@ import onnxruntime as ort
 
 from mcompile.backend import Executor
 from mcompile.errors import ContractError, LoweringError
-from mcompile.types import Feeds
+from mcompile.graph import save
+from mcompile.types import Feeds, Program
 
 
 class StandIn(Executor):
@@ -56,6 +57,12 @@ class StandIn(Executor):
     def close(self) -> None:
         """Free the session."""
         self._session = None
+
+
+def rehearsed(program: Program, place: Path, threads: int | None = None) -> StandIn:
+    """The program's numbers, without an artifact that would take long to write."""
+    save(program, place / "model.onnx")
+    return StandIn(place / "model.onnx", [p.name for p in program.outputs], threads)
 
 
 def _first_line(error: Exception) -> str:

@@ -67,8 +67,8 @@ class Trials:
         return dict.fromkeys(running, 0.0) | medians
 
     def _opened(self, program: Program, place: Path) -> Executor:
-        backend, target = self._request.backend, self._request.integers
-        return backend.open(backend.lower(program, target, place), place, self._request.threads)
+        request = self._request
+        return request.backend.rehearse(program, request.integers, place, request.threads)
 
     def _sqnr(self, outputs: Sequence[Feeds]) -> float:
         """SQNR in dB of the worst float output."""

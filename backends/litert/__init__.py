@@ -111,7 +111,11 @@ class Litert(Backend):
         return (xnnpack(data, ops), *coverage(ops))
 
     def kit(
-        self, artifact: Artifact, cases: Sequence[tuple[Feeds, Feeds]], threads: int | None = None
+        self,
+        artifact: Artifact,
+        cases: Sequence[tuple[Feeds, Feeds]],
+        threads: int | None = None,
+        tolerance: float | None = None,  # noqa: ARG002  whoever reads its outputs compares them
     ) -> Mapping[str, bytes]:
         """A script that runs the file on an Android device with `benchmark_model`."""
         return kit(artifact, cases, threads)

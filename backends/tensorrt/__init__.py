@@ -45,10 +45,11 @@ from mcompile.backends.tensorrt.words import ELEVEN, written
 from mcompile.errors import ContractError, LoweringError
 from mcompile.files import hashed
 from mcompile.graph import opset
+from mcompile.plans import instructions
 from mcompile.profile import Target
 from mcompile.schemes.tensorrt import TENSORRT_8, TENSORRT_10
-from mcompile.standin import StandIn
-from mcompile.types import Artifact, Contract, Feeds, Precision, Program, Scheme
+from mcompile.standin import StandIn, rehearsed
+from mcompile.types import Artifact, Contract, Feeds, File, Precision, Program, Scheme
 
 _RUNTIME = "tensorrt"
 
@@ -90,7 +91,9 @@ class Tensorrt(Backend):
             files=hashed(out, [f"{FOLDER}/{name}" for name in names]),
             inputs=program.inputs,
             outputs=program.outputs,
-            contract=Contract(_RUNTIME, told(versions), device.arch, device.isa, opset(program)),
+            contract=Contract(
+                _RUNTIME, told(versions), device.arch, instructions(device), opset(program)
+            ),
             tools={"onnx": version("onnx"), "onnx-ir": version("onnx-ir")},
         )
 
@@ -102,6 +105,21 @@ class Tensorrt(Backend):
             running: Executor = here.Native(engine, artifact.outputs)
             return running
         return StandIn(folder / FOLDER / MODEL, [p.name for p in artifact.outputs], threads)
+
+    def rehearse(
+        self, program: Program, target: Target, place: Path, threads: int | None = None
+    ) -> Executor:
+        """The graph on the CPU where no GPU is here: a kit would be the same but for its words."""
+        _demand_integers(program, target)
+        if finisher() is not None:
+            return super().rehearse(program, target, place, threads)
+        return rehearsed(program, place, threads)
+
+    def deployed(self, artifact: Artifact) -> Sequence[File]:
+        """The engine, else the graph that it is built from."""
+        engine = tuple(f for f in artifact.files if f.path == f"{FOLDER}/{ENGINE}")
+        graph = (f for f in artifact.files if f.path.startswith(f"{FOLDER}/{MODEL}"))
+        return engine or tuple(graph)
 
     def contents(self, artifact: Artifact, folder: Path) -> str:
         """How many layers are to compute on integers and halves, and the releases that may."""

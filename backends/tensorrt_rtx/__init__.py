@@ -30,8 +30,8 @@ from mcompile.files import hashed
 from mcompile.graph import clone, load, name_of, opset, save
 from mcompile.profile import Target
 from mcompile.schemes.tensorrt import TENSORRT_10
-from mcompile.standin import StandIn
-from mcompile.types import Artifact, Contract, Precision, Program, Scheme
+from mcompile.standin import StandIn, rehearsed
+from mcompile.types import Artifact, Contract, File, Precision, Program, Scheme
 
 _ENGINE, _MODEL, _TOLD = "model.engine", "model.onnx", "engine.json"
 _PACKAGE = "tensorrt_rtx"
@@ -98,6 +98,20 @@ class TensorrtRtx(Backend):
         if gpu is not None:
             gpu.close()
         return StandIn(folder / _MODEL, [p.name for p in artifact.outputs], threads)
+
+    def rehearse(
+        self,
+        program: Program,
+        target: Target,  # noqa: ARG002  the graph is the same for all of them
+        place: Path,
+        threads: int | None = None,
+    ) -> Executor:
+        """The graph on the CPU: its numbers are the engine's, which takes seconds to build."""
+        return rehearsed(program, place, threads)
+
+    def deployed(self, artifact: Artifact) -> Sequence[File]:
+        """The engine alone: the graph that it was made of stays here."""
+        return artifact.files[:1]
 
     def contents(self, artifact: Artifact, folder: Path) -> str:
         """What the engine's layers multiply, as the compiler listed them."""
@@ -172,7 +186,4 @@ def _contract(target: Target, opset_used: int) -> Contract:
     device = target.device
     asked = ",".join(filter(None, (target.runtime.versions, f"=={builder.version()}")))
     versions = str(SpecifierSet(asked))
-    wanted: Sequence[str] = () if device.compute_capability is None else [device.compute_capability]
-    own = tuple(f"sm_{name.replace('.', '')}" for name in wanted)
-    isa = (*device.isa, *(name for name in own if name not in device.isa))
-    return Contract(_PACKAGE, versions, device.arch, isa, opset_used)
+    return Contract(_PACKAGE, versions, device.arch, plans.instructions(device), opset_used)

@@ -46,8 +46,8 @@ def predict(work: Work, device: Device, precision: Precision) -> tuple[Measured,
     """`latency_p50_ms`, p90, p99, `throughput_qps`, `fps`, `power_w`, `energy_mj` of one input.
 
     All `predicted`, with `low` and `high`. The tail is open above: it depends on what else the
-    device does, so a prediction can fail a p99 budget and never pass it. All is open above where the
-    profile gives no bandwidth. Nothing where it gives no peak; no energy where it gives no power.
+    device does, so a prediction can fail a p99 budget and never pass it. All is open above where
+    the profile gives no bandwidth. Nothing where it gives no peak; no energy without a power.
     """
     found = latency(work, device, precision)
     if found is None or not work.nodes or found[0] <= 0:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcompile.errors import ContractError
-from mcompile.types import Artifact, Measured
+from mcompile.types import File, Measured
 
 
-def size(artifact: Artifact, folder: Path) -> Measured:
-    """`size_mb`: the artifact's files in `folder` (MB = 10^6 bytes), reports and goldens left out.
+def size(files: Sequence[File], folder: Path) -> Measured:
+    """`size_mb`: those files of an artifact in `folder` (MB = 10^6 bytes).
 
     Raises `ContractError` where one of them is missing.
     """
     try:
-        total = sum((folder / file.path).stat().st_size for file in artifact.files)
+        total = sum((folder / file.path).stat().st_size for file in files)
     except OSError as error:
         raise ContractError(
             "a file of the artifact is missing", where=str(error.filename), fix="build it again"
@@ -23,5 +24,5 @@ def size(artifact: Artifact, folder: Path) -> Measured:
         "size_mb",
         total / 1e6,
         "MB",
-        note=f"{len(artifact.files)} file{'s' * (len(artifact.files) != 1)}",
+        note=f"{len(files)} file{'s' * (len(files) != 1)}",
     )

@@ -96,8 +96,8 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, int] | None:
 def shortcut(node: ir.Node, scheme: Scheme, layers: Iterable[ir.Node]) -> ir.Value | None:
     """Of a residual sum, the branch beside the one that a convolution on integers makes.
 
-    `layers` are those on integers, in the order of execution: of two convolutions the later one is
-    computed together with the sum.
+    `layers` are those on integers, in the order of execution: of two convolutions the one farther
+    from where their branches part is computed together with the sum, as Model Optimizer has it.
     """
     if not scheme.one_branch or node.op_type != "Add" or node.domain or len(node.inputs) != 2:
         return None
@@ -105,7 +105,30 @@ def shortcut(node: ir.Node, scheme: Scheme, layers: Iterable[ir.Node]) -> ir.Val
         return None
     made = [n.outputs[0] for n in layers if n.op_type in _CONVOLUTIONS]
     fused = [v for v in made if v in node.inputs and sole_user(v) is node]
-    return next((v for v in node.inputs if v is not fused[-1]), None) if fused else None
+    return next((v for v in node.inputs if v is not _farther(fused)), None) if fused else None
+
+
+def _farther(ends: list[ir.Value]) -> ir.Value:
+    """Of the ends of branches the one more steps from where they part; of equals the last."""
+    if len(ends) < 2:
+        return ends[-1]
+    first, last = _steps_back(ends[0]), _steps_back(ends[-1])
+    forks = [v for v in first if v in last]
+    fork = min(forks, key=lambda v: first[v] + last[v], default=None)
+    return ends[0] if fork is not None and first[fork] > last[fork] else ends[-1]
+
+
+def _steps_back(end: ir.Value) -> dict[ir.Value, int]:
+    """All that the value is computed from, by the fewest nodes between."""
+    found = {end: 0}
+    reached = [end]
+    for value in reached:
+        node = value.producer()
+        for source in node.inputs if node is not None else ():
+            if source is not None and source not in found and not is_constant(source):
+                found[source] = found[value] + 1
+                reached.append(source)
+    return found
 
 
 def sizes(value: ir.Value | None) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from mcompile.quantize.edges import absorbed, handed_on, is_plain_gemm, read, si
 from mcompile.types import Scheme
 
 REQUESTED = "kept float by request"
+_PRODUCTS = frozenset({"Gemm", "MatMul"})
 
 
 def of_weighted(
@@ -91,8 +92,10 @@ def _of_worth(node: ir.Node, scheme: Scheme) -> str:
     least = scheme.least_channels
     if node.op_type == "Conv" and least and _is_thin(node, least):
         return f"a convolution with fewer than {least} channels is no faster on integers"
+    if node.op_type in _PRODUCTS and min(sizes(node.inputs[1]), default=least) < least:
+        return f"a product by a weight thinner than {least} is no faster on integers"
     out = dims(node.outputs[0]) or ()
-    is_vector = node.op_type in {"Gemm", "MatMul"} and len(out) < 3 and 1 in out
+    is_vector = node.op_type in _PRODUCTS and len(out) < 3 and 1 in out
     if scheme.skips_vectors and is_vector:
         return "a product with one row or column is no faster on integers"
     return ""

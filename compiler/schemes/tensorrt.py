@@ -45,6 +45,7 @@ TENSORRT_10 = Scheme(
     skips_vectors=True,
     one_branch=True,
     fills_in=False,
+    rest="float16",
 )
 """TensorRT 10 and later."""
 

@@ -69,4 +69,9 @@ def _litert(path: Path) -> Stored:
     return found
 
 
-READERS = {".tflite": _litert, ".onnx": _onnx, ".xml": _openvino}
+def _engine(path: Path) -> Stored:
+    """An engine cannot be read without its GPU: the graph beside it that it was made of."""
+    return _onnx(path.with_name("model.onnx"))
+
+
+READERS = {".engine": _engine, ".tflite": _litert, ".onnx": _onnx, ".xml": _openvino}

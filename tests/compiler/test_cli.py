@@ -201,7 +201,7 @@ def test_a_wrong_word_is_three_lines_and_exit_2(words, what, fix, capsys) -> Non
         (["m.onnx", "--target", "cpu-servr"], 2),
         (["no.onnx", "--target", "cpu-server"], 3),
         (["m.onnx", "--target", "cpu-server", "--precision", "int8"], 4),
-        (["m.onnx", "--target", "t4"], 5),
+        (["m.onnx", "--target", "cortex-m4"], 5),
         (["check", "nowhere"], 7),
         (["compare", "nowhere", "nowhere"], 7),
         (["explain", "nothing"], 2),

@@ -107,3 +107,24 @@ def test_what_a_file_is_made_of_stands_behind_its_size(program, tmp_path) -> Non
         "net.onnx", Options(target="raspberry-pi-4", precision="fp32", backend="litert")
     )
     assert lowered(asked, program, tmp_path)[1] == "fp32 0.0 MB, 1 operator, 0 TRANSPOSEs"
+
+
+def test_a_form_to_compare_with_may_be_missing_and_the_asked_one_may_not(
+    request_, program, tmp_path, monkeypatch
+) -> None:
+    lower = type(request_.backend).lower
+
+    def refuse(self, given, target, out):
+        if target.precision is refused:
+            raise LoweringError("no such product", where="node y (MatMul)")
+        return lower(self, given, target, out)
+
+    monkeypatch.setattr(emission.registry, "backend", lambda _: Judge())
+    monkeypatch.setattr(type(request_.backend), "lower", refuse)
+    refused = Precision.FP32
+    forms, summary = lowered(request_, program, tmp_path / "one")
+    assert list(forms) == [Precision.FP16]
+    assert "no fp32 to compare with: no such product" in summary
+    refused = Precision.FP16
+    with pytest.raises(LoweringError, match="no such product"):
+        lowered(request_, program, tmp_path / "two")

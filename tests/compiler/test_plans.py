@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mcompile.errors import ContractError
-from mcompile.plans import Plan, demand, read
+from mcompile.plans import Plan, demand, instructions, read
+from mcompile.profile import Device
 from mcompile.types import Contract
 
 BODY = bytes(200)
@@ -99,3 +100,9 @@ def test_an_engine_of_the_contract_is_taken(tmp_path) -> None:
 def test_a_missing_engine_is_a_contract_error() -> None:
     with pytest.raises(ContractError, match="cannot be read"):
         demand(Path("nowhere.engine"), contract())
+
+
+def test_a_device_s_capability_is_one_of_its_instruction_sets() -> None:
+    device = Device("aarch64", ("asimd",), compute_capability="8.7")
+    assert instructions(device) == ("asimd", "sm_87")
+    assert instructions(Device("x86_64", ("avx2",))) == ("avx2",)

@@ -58,7 +58,7 @@ def test_a_fallback_is_said_and_auto_may_choose() -> None:
         (given(scenario="movil"), UsageError, "movil is not a scenario"),
         (given(budgets=("latency=3",)), UsageError, "latency is not a budget"),
         (given(metric="top2"), UsageError, "top2 is not a metric"),
-        (given(target="t4"), BackendMissing, "no tensorrt backend"),
+        (given(target="cortex-m4"), BackendMissing, "no microcontroller backend"),
     ],
 )
 def test_what_cannot_be_met_is_refused_with_place_or_way_out(options, kind, what) -> None:

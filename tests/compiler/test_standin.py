@@ -10,7 +10,7 @@ from mcompile.errors import ContractError, LoweringError
 from mcompile.oracle import Oracle
 from mcompile.quantize import insert, observe, plan
 from mcompile.schemes.tensorrt import TENSORRT_8, TENSORRT_10
-from mcompile.standin import StandIn
+from mcompile.standin import StandIn, rehearsed
 
 from .quantize.nets import residual, samples
 
@@ -57,3 +57,13 @@ def test_a_damaged_file_is_a_contract_error(tmp_path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with pytest.raises(ContractError, match="cannot be run here"):
         StandIn(tmp_path / "model.onnx", ["y"])
+
+
+def test_a_rehearsal_is_the_program_itself(tmp_path) -> None:
+    program = residual()
+    feeds = next(iter(samples(program))).feeds
+    name = program.outputs[0].name
+    with rehearsed(program, tmp_path, 1) as executor:
+        np.testing.assert_allclose(
+            executor.run(feeds)[name], Oracle(program).run(feeds)[name], atol=1e-4
+        )

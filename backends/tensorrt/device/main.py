@@ -38,6 +38,7 @@ from mcompile.backends.tensorrt.device.record import (
     write_record,
 )
 from mcompile.backends.tensorrt.device.sdk import check_device, load_tensorrt
+from mcompile.backends.tensorrt.device.steadiness import steadiness
 from mcompile.backends.tensorrt.device.timing import Course, percentile, time_runs
 from mcompile.backends.tensorrt.device.timing_cache import keep_timing, read_timing, timing_path
 
@@ -171,7 +172,8 @@ def _measure(desk: Desk) -> int:
     how, reading = meter(asked.root, cuda.integrated())
     course = Course(kit.warmup, asked.runs or kit.runs, asked.power_seconds, reading)
     times = time_runs(engine.run, golden.cases[0][0], course, asked.root)
-    run = Run(times, layers, (far, golden.tolerance or 0.0), _added_mb(desk, before))
+    steady = steadiness(engine.run, golden.cases[0][0])
+    run = Run(times, layers, (far, golden.tolerance or 0.0), _added_mb(desk, before), steady)
     engine.close()
     place = Place(board(asked.root, cuda.name()), isa(asked.root), system(asked.root), how)
     write_record(asked.measured, record(kit, note, place, run))

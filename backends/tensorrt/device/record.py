@@ -12,6 +12,7 @@ from mcompile.backends.tensorrt.device.files import sha256, write_whole
 from mcompile.backends.tensorrt.device.kit import Kit
 from mcompile.backends.tensorrt.device.layers import Layers
 from mcompile.backends.tensorrt.device.plan import REBUILD
+from mcompile.backends.tensorrt.device.steadiness import Steadiness
 from mcompile.backends.tensorrt.device.timing import Times
 
 MEASURED_SCHEMA = 1
@@ -24,6 +25,7 @@ class Run(NamedTuple):
     layers: Optional[Layers]
     golden: Tuple[float, float]
     memory_peak_mb: Optional[float]
+    steady: Steadiness
 
 
 class Place(NamedTuple):
@@ -87,6 +89,8 @@ def record(kit: Kit, note: Dict[str, Any], place: Place, run: Run) -> Dict[str, 
         "latency_ms": {"samples": [round(value, 6) for value in times.samples_ms]},
         "golden_error": run.golden[0],
         "golden_tolerance": run.golden[1],
+        "determinism": run.steady.differed,
+        "stability_std": run.steady.spread,
         "engine": _engine(note, run.layers),
     }
     if run.memory_peak_mb:

@@ -127,7 +127,7 @@ def test_the_contract_is_the_range_that_reads_the_graph(tmp_path):
     norm = one("y = LayerNormalization(x, g)", g=np.ones(4, np.float32))
     contract = BACKEND.lower(norm, target(">=8.5,<11", Precision.FP32), tmp_path).contract
     assert (contract.runtime, contract.version) == ("tensorrt", ">=8.6,<11")
-    assert (contract.arch, contract.isa, contract.opset) == ("aarch64", ("asimd",), 17)
+    assert (contract.arch, contract.isa, contract.opset) == ("aarch64", ("asimd", "sm_87"), 17)
     readme = (tmp_path / "engine-kit" / "README.md").read_text()
     assert "before 8.6 TensorRT reads no LayerNormalization" in readme
 

@@ -4,22 +4,21 @@ import pytest
 
 from mcompile.errors import ContractError
 from mcompile.measure.size import size
-from mcompile.types import Artifact, Contract, File, Precision
+from mcompile.types import File
 
 
-def artifact(*names):
-    files = tuple(File(name, "", 0) for name in names)
-    return Artifact("none", Precision.FP32, files, (), (), Contract("none", "0"))
+def files(*names):
+    return tuple(File(name, "", 0) for name in names)
 
 
 def test_the_size_is_that_of_the_files_in_millions_of_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"x" * 1_500_000)
     (tmp_path / "b").write_bytes(b"x" * 500_000)
     (tmp_path / "report.json").write_bytes(b"not of the artifact")
-    row = size(artifact("a", "b"), tmp_path)
+    row = size(files("a", "b"), tmp_path)
     assert (row.name, row.value, row.unit) == ("size_mb", 2.0, "MB")
 
 
 def test_a_missing_file_is_a_contract_error(tmp_path):
     with pytest.raises(ContractError, match="missing"):
-        size(artifact("gone"), tmp_path)
+        size(files("gone"), tmp_path)

@@ -266,7 +266,8 @@ def test_text_stays(parse):
 def test_a_small_value_is_folded_through_a_large_one(parse, body, far):
     program = parse(
         """g (float[1,1500] x) => (float[1,1500] y) {
-            d = Sub(w, one) s = Mul(d, d) m = ReduceMean<axes = [1]>(s) c = Add(w, m) y = MatMul(x, c)
+            d = Sub(w, one) s = Mul(d, d) m = ReduceMean<axes = [1]>(s)
+            c = Add(w, m) y = MatMul(x, c)
         }""",
         w=np.arange(1500**2, dtype=np.float32).reshape(1500, 1500) / 1e6,
         one=np.float32(1),

@@ -36,8 +36,8 @@ def test_every_zero_point_is_zero_and_activations_have_one_scale():
     [
         (net(f"y = Conv {PADS} (x, w)"), (16, 16, 3, 3), 0),
         (net("y = ConvTranspose(x, w)"), (16, 16, 1, 1), 1),
-        ("net (float[4,16] x) => (float[4,8] y) { y = MatMul(x, w) }", (16, 8), 1),
-        ("net (float[4,16] x) => (float[4,8] y) { y = Gemm <transB = 1> (x, w) }", (8, 16), 0),
+        ("net (float[4,16] x) => (float[4,24] y) { y = MatMul(x, w) }", (16, 24), 1),
+        ("net (float[4,16] x) => (float[4,24] y) { y = Gemm <transB = 1> (x, w) }", (24, 16), 0),
     ],
 )
 def test_weights_have_a_scale_for_each_output(text, shape, axis):
@@ -69,6 +69,14 @@ def test_of_a_residual_sum_only_the_other_branch_is_quantized():
 def test_of_two_convolutions_the_earlier_is_the_other_branch():
     body = f"d = Conv {PADS} (x, v)  c = Conv {PADS} (x, w)  y = Add(c, d)"
     assert lines(net(body), CONV)[0][2] == "y = Add(c, [d])"
+
+
+@pytest.mark.parametrize("order", [("d", "c"), ("c", "d")])
+def test_of_two_convolutions_the_shorter_branch_is_the_other(order):
+    """A block that halves the image: c ends the longer branch, whichever is computed first."""
+    made = {"d": f"d = Conv {PADS} (x, v)", "c": f"r = Relu(x)  c = Conv {PADS} (r, w)"}
+    body = "  ".join(made[name] for name in order)
+    assert "y = Add(c, [d])" in lines(net(f"{body}  y = Add(c, d)"), CONV)[0]
 
 
 def test_a_sum_without_a_convolution_is_left_alone():
@@ -113,17 +121,24 @@ def test_a_concat_that_no_layer_reads_stays_float():
     assert {*plan.tensors} == {"x", "w"}
 
 
-VECTORS = [
-    ("float[1,16] x) => (float[1,16] y", (16, 16)),
-    ("float[4,16] x) => (float[4,1] y", (16, 1)),
+SMALL = [
+    ("float[1,16] x) => (float[1,16] y", (16, 16), "with one row or column"),
+    ("float[4,16] x) => (float[4,1] y", (16, 1), "by a weight thinner than 16"),
+    ("float[4,16] x) => (float[4,15] y", (16, 15), "by a weight thinner than 16"),
+    ("float[4,15] x) => (float[4,16] y", (15, 16), "by a weight thinner than 16"),
 ]
 
 
-@pytest.mark.parametrize(("ports", "shape"), VECTORS)
-def test_products_with_one_row_or_column_stay_float(ports, shape):
+@pytest.mark.parametrize(("ports", "shape", "which"), SMALL)
+def test_small_products_stay_float(ports, shape, which):
     found, plan = lines(f"net ({ports}) {{ y = MatMul(x, w) }}", {"w": shape})
     assert found == ["y = MatMul(x, w)", "-> y"]
-    assert plan.left_float == {"y": "a product with one row or column is no faster on integers"}
+    assert plan.left_float == {"y": f"a product {which} is no faster on integers"}
+
+
+def test_products_of_sixteen_run_on_integers():
+    text = "net (float[4,16] x) => (float[4,16] y) { y = MatMul(x, w) }"
+    assert lines(text, {"w": (16, 16)})[0][0] == "y = MatMul([x], [w])"
 
 
 THIN = [

@@ -20,12 +20,15 @@ from mcompile.backends.tensorrt.device.record import (
     write_note,
     write_record,
 )
+from mcompile.backends.tensorrt.device.steadiness import Steadiness
 from mcompile.backends.tensorrt.device.timing import Times
 
 from .desk import lay
 
 MORE = {"tensorrt": "8.5.2", "build_s": 4.0, "workspace_mb": 64.0, "file": "m.engine",
         "layers": None, "command": "build_engine.py"}  # fmt: skip
+
+EVEN = Steadiness(0, 0.0)
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def test_a_note_that_is_not_there(desk, engine, text):
 
 def test_what_is_known_is_told(desk, engine):
     kit = read_kit(str(desk.kit))
-    run = Run(Times([2.0, 1.0], 5.25, (40.0, 42.5)), Layers(3, 2, 1, 1, 0), (0.01, 0.1), 12.5)
+    run = Run(Times([2.0, 1.0], 5.25, (40.0, 42.5)), Layers(3, 2, 1, 1, 0), (0.01, 0.1), 12.5, EVEN)
     place = Place("Orin", ["asimd"], "Linux", "INA3221")
     write_record(
         str(desk.kit / "measured.json"), record(kit, read_note(str(engine), kit), place, run)
@@ -89,7 +92,7 @@ def test_what_is_known_is_told(desk, engine):
 
 def test_what_is_not_known_is_left_out(desk, engine):
     kit = read_kit(str(desk.kit))
-    run = Run(Times([2.0], None, ()), None, (0.0, 0.1), None)
+    run = Run(Times([2.0], None, ()), None, (0.0, 0.1), None, EVEN)
     told = record(kit, read_note(str(engine), kit), Place("A10", [], "Linux", ""), run)
     assert not {"memory_peak_mb", "power_w", "temperature_c"} & set(told)
     assert "int8_layers" not in told["engine"]
