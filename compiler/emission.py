@@ -31,7 +31,7 @@ def written(
     Raises `LoweringError` where the runtime, or the one that is asked for a second opinion, cannot
     hold the program.
     """
-    forms = {}
+    forms: dict[Precision, Form] = {}
     name = request.backend.name
     source, wanted = programs[name][0], made[name][0]
     _refuse_newer(request, wanted)
