@@ -77,7 +77,14 @@ def test_every_api_it_uses_is_of_python_3_6(tmp_path):
     pytest.importorskip("vermin", reason="the development tool vermin is not installed")
     (tmp_path / "build_engine.py").write_bytes(script())
     found = subprocess.run(
-        [sys.executable, "-m", "vermin", "-t=3.6-", "--no-tips", str(tmp_path / "build_engine.py")],
+        [
+            sys.executable,
+            "-c",
+            "import vermin; vermin.main()",
+            "-t=3.6-",
+            "--no-tips",
+            str(tmp_path / "build_engine.py"),
+        ],
         capture_output=True,
         check=False,
     )
