@@ -135,6 +135,10 @@ class Backend(ABC):
         """The files that a device holds to run the artifact: all where not overridden."""
         return artifact.files
 
+    def least_tolerance(self, precision: Precision) -> float:
+        """How far a device's outputs may be off at least, as a share of the largest output."""
+        return 1e-4
+
     def kit(
         self,
         artifact: Artifact,

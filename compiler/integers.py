@@ -70,17 +70,30 @@ def integers(
             aim = replace(_aim(request, journal.watch), holds=Worth(request, program, evaluation))
             made, how = _chosen(request, recipe, calibration, aim)
         entry.summary = f"{counted(request, program, made.plan)}{how}"
-    return made
+    able = scheme.carried or _layers(request, program, made.plan)[0]
+    return made if able else _none(made, program)
 
 
 def counted(request: Request, program: Program, found: QuantPlan) -> str:
     """How many layers have integer weights; raises `TargetError` under --strict where none has."""
+    scheme = request.backend.scheme_on(request.integers)
+    done, every = _layers(request, program, found)
+    empty = not found.tensors or not (done or scheme.carried)
+    if empty and request.options.strict:
+        raise nothing("quantized", program)
+    return f"{done} of {every} {', '.join(sorted(scheme.weighted))}"
+
+
+def _layers(request: Request, program: Program, found: QuantPlan) -> tuple[int, int]:
+    """How many layers have integer weights, of how many that could."""
     weighted = request.backend.scheme_on(request.integers).weighted
     layers = {n.outputs[0].name for n in program.graph.graph if n.op_type in weighted}
-    if not found.tensors and request.options.strict:
-        raise nothing("quantized", program)
-    done = len(layers - set(found.left_float))
-    return f"{done} of {len(layers)} {', '.join(sorted(weighted))}"
+    return len(layers - set(found.left_float)), len(layers)
+
+
+def _none(made: Integers, program: Program) -> Integers:
+    """The float program: where layers alone compute on integers and none does, pairs only cost."""
+    return replace(made, program=program, plan=QuantPlan({}, made.plan.left_float))
 
 
 def nothing(done: str, program: Program) -> TargetError:

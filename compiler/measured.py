@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from mcompile.artifact import Manifest, distance, read, read_golden, verify_files
@@ -163,8 +163,8 @@ def _engine(manifest: Manifest, record: Record, path: Path) -> tuple[Check, ...]
 def _admits(versions: str, found: str, path: Path) -> bool:
     try:
         return SpecifierSet(versions).contains(Version(found), prereleases=True)
-    except InvalidVersion as error:
-        damaged = f"{found} is not a version of TensorRT"
+    except (InvalidVersion, InvalidSpecifier) as error:
+        damaged = f"{found} is not a version of TensorRT, or {versions} no range of them"
         raise ContractError(damaged, where=str(path), fix=AGAIN) from error
 
 

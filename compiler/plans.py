@@ -16,7 +16,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from mcompile.errors import ContractError
 from mcompile.profile import Device
@@ -81,7 +81,7 @@ def demand(path: Path, contract: Contract) -> Plan:
         raise ContractError(
             f"it is an engine of {title}, not {wanted}", where=path.name, fix=_AGAIN
         )
-    wanted_version = SpecifierSet(contract.version)
+    wanted_version = _versions(contract)
     if plan.version and not wanted_version.contains(plan.version, prereleases=True):
         raise ContractError(
             f"it was built by {title} {plan.version}, and {contract.version} is needed",
@@ -96,6 +96,17 @@ def demand(path: Path, contract: Contract) -> Plan:
             fix="build the engine again for that GPU",
         )
     return plan
+
+
+def _versions(contract: Contract) -> SpecifierSet:
+    try:
+        return SpecifierSet(contract.version)
+    except InvalidSpecifier as error:
+        raise ContractError(
+            f"the runtime contract is damaged: {contract.version}",
+            where="artifact.json",
+            fix=_AGAIN,
+        ) from error
 
 
 def instructions(device: Device) -> tuple[str, ...]:

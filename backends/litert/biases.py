@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcompile.backends.litert.draft import Quant, Tensor
+from mcompile.backends.litert.place import WIDEST_BIAS
 from mcompile.backends.litert.reading import reals
 from mcompile.backends.litert.values import Constant
 from mcompile.backends.litert.walk import Walk
@@ -26,8 +27,8 @@ def coded(walk: Walk, bias: Constant, weights: Constant, source: Tensor) -> Cons
     if bias.quant is not None and bias.data.dtype == kind and _in_units(bias.quant, unit):
         return bias
     real = bias.data if bias.quant is None else reals(bias.data, bias.quant)
-    limits = np.iinfo(np.int32)
-    steps = np.rint(real.astype(np.float64).reshape(-1) / unit).clip(limits.min, limits.max)
+    most = WIDEST_BIAS if kind == np.int64 else np.iinfo(np.int32).max
+    steps = np.rint(real.astype(np.float64).reshape(-1) / unit).clip(-most, most)
     quant = Quant(tuple(map(float, unit)), (0,) * len(unit))
     return Constant(bias.name, steps.astype(kind), quant)
 

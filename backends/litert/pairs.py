@@ -11,7 +11,8 @@ from mcompile.backends.litert.draft import Quant
 _FIRST_ONLY = frozenset({"Clip", "Pad", "Resize", "Slice", "Gather", "ReduceMean", "ReduceSum"})
 """Ops of which all inputs but the first say how, real ones (ends, scales, a filling) included."""
 
-_BIASED = frozenset({"Conv", "ConvTranspose", "Gemm"})
+BIASED = frozenset({"Conv", "ConvTranspose", "Gemm"})
+"""Ops whose third input is a bias."""
 
 
 def is_pair(node: ir.Node) -> bool:
@@ -30,7 +31,7 @@ def data_of(node: ir.Node) -> list[ir.Value]:
         node.op_type == "Pow" and graph.array(node.inputs[1]) is not None
     )
     taken = node.inputs[:1] if alone else node.inputs
-    if node.op_type in _BIASED and len(taken) > 2 and graph.array(taken[2]) is not None:
+    if node.op_type in BIASED and len(taken) > 2 and graph.array(taken[2]) is not None:
         taken = taken[:2]  # no pair says 64 bits: a bias of those comes as the number it stands for
     return [v for v in taken if v is not None and is_real(v)]
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnx_ir as ir
 
+from mcompile import graph
 from mcompile.backends.litert.endings import Ending, ending
 from mcompile.backends.litert.lowering import Lowering
-from mcompile.backends.litert.pairs import code_of, data_of, is_real, quant_of, quantizers
+from mcompile.backends.litert.pairs import BIASED, code_of, data_of, is_real, quant_of, quantizers
 from mcompile.errors import LoweringError
 from mcompile.graph import dtype_of
 from mcompile.schemes.litert import LITERT_INT8, LITERT_INT16X8
 
+_SUMS = frozenset({"Add", "Sub"})
+"""Whose kernels shift what they read left by 20 bits, 15 where codes have 16, and abort where the
+factor back to the output's codes is not below 1."""
+WIDEST_BIAS = 2**46
+"""In steps: kernels of int16 take sums below 2 ** 47."""
 _GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
 WAYS_OUT = "`mcompile explain LoweringError` lists the ways out"
 
@@ -42,16 +49,35 @@ def placed(node: ir.Node, lowering: Lowering) -> Place:
     data = data_of(node)
     read = [code_of(v) for v in data]
     integers = bool(data) and None not in read and all(made) and types <= lowering.integers
-    integers = integers and all(_in_range(node, q) for found in made for q in found)
-    return Place(node, lowering, end, integers)
+    integers = integers and all(_in_range(node, q, data) for found in made for q in found)
+    return Place(node, lowering, end, integers and _holds_bias(node, end.bias))
 
 
-def _in_range(node: ir.Node, pair: ir.Node) -> bool:
-    """Whether the kernel makes codes of that scale; some make those of one scale alone."""
+def _in_range(node: ir.Node, pair: ir.Node, data: Sequence[ir.Value]) -> bool:
+    """Whether the kernel makes codes of that scale.
+
+    Some make those of one scale alone, and sums none that is far finer than what is summed.
+    """
     code = dtype_of(pair.outputs[0])
     fixed = (LITERT_INT16X8 if code == "int16" else LITERT_INT8).fixed.get(node.op_type)
     quant = quant_of(pair)
-    return fixed is None or quant is None or fixed == (quant.scale[0], quant.zero_point[0])
+    if quant is None:
+        return True
+    if node.op_type in _SUMS:
+        read = [q.scale[0] for v in data if (q := quant_of(v.producer())) is not None]
+        finest = 2 * max(read, default=0.0) / 2 ** (15 if code == "int16" else 20)
+        return quant.scale[0] > finest
+    return fixed is None or fixed == (quant.scale[0], quant.zero_point[0])
+
+
+def _holds_bias(node: ir.Node, added: ir.Value | None) -> bool:
+    """Whether sums beside int16 have room for a bias that comes as a number; int8 has pairs."""
+    bias = node.inputs[2] if node.op_type in BIASED and len(node.inputs) > 2 else added
+    data, scales = graph.array(bias), [quant_of(v.producer()) for v in node.inputs[:2] if v]
+    if data is None or len(scales) < 2 or scales[0] is None or scales[1] is None:
+        return True
+    unit = scales[0].scale[0] * min(scales[1].scale)
+    return float(np.abs(data).max(initial=0.0)) < WIDEST_BIAS * unit
 
 
 def _is_used(value: ir.Value) -> bool:

@@ -67,6 +67,13 @@ class Reading:
             return Constant(graph.name_of(value), reals(data, quant))
         return Constant(name, data, quant)
 
+    def known(self, value: ir.Value | None) -> Array | None:
+        """The numbers of a constant, those that its codes stand for if it was quantized."""
+        found = self.constant(value)
+        if found is None or found.quant is None:
+            return None if found is None else found.data
+        return reals(found.data, found.quant)
+
     def numbers(self, value: ir.Value | None) -> Any:
         """An array that says how: axes, pads, sizes; None where it is left out.
 

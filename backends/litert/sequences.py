@@ -61,10 +61,10 @@ class Layer:
         count = 2 * self.gates if index == 3 else self.gates
         if value is None:
             return [np.zeros(self.hidden, np.float32)] * count
-        constant = self.walk.constant(value)
-        if constant is None:
+        known = self.walk.known(value)
+        if known is None:
             raise self.walk.place.refused("its weights are computed when the model runs")
-        return list(np.split(np.ascontiguousarray(constant.data[direction]), count))
+        return list(np.split(np.ascontiguousarray(known[direction]), count))
 
     def stored(self, name: str, *blocks: Array) -> Tensor:
         """Blocks of rows, one under the other, as one constant."""
@@ -94,9 +94,9 @@ class Layer:
         if value is None:
             return np.zeros((1, self.hidden), np.float32)
         batch_first = self.node.attributes.get_int("layout", 0)
-        constant = self.walk.constant(value)
-        if constant is not None:
-            data = constant.data.transpose(1, 0, 2) if batch_first else constant.data
+        known = self.walk.known(value)
+        if known is not None:
+            data = known.transpose(1, 0, 2) if batch_first else known
             return np.asarray(data[direction], np.float32)
         found = self.walk.read(value, (1, 0, 2) if batch_first else None)
         return self.of_direction(found, direction)

@@ -45,7 +45,8 @@ TOLERANCES = {
 """Of the largest output: what holds where a build told nothing of its own. The golden file tells
 its own, from what the arithmetic showed here."""
 
-_HALF = 4 * 2.0**-11
+HALF_STEPS = 4 * 2.0**-11
+"""Four times the rounding of a float16 near 1."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,15 @@ class Kit:
 
 def facts(kit: Kit, files: Sequence[File]) -> bytes:
     """`kit.json`; `files` are those of the kit, by their names in its folder."""
-    device, precision = kit.target.device, kit.target.precision
+    device, integers = kit.target.device, integer_layers(kit.program)
+    precision = kit.target.precision if integers else _float(kit)
     sums = {f.path: f.sha256 for f in files}
     found: dict[str, Any] = {
         "schema": _SCHEMA,
         "name": kit.program.name,
         "target": kit.target.name,
         "precision": precision.value,
-        "requested": precision.value,
+        "requested": kit.target.precision.value,
         "model": MODEL,
         "sha256": sums[MODEL],
         "files": sums,
@@ -84,7 +86,7 @@ def facts(kit: Kit, files: Sequence[File]) -> bytes:
         "inputs": [_port(p) for p in kit.program.inputs],
         "outputs": [_port(p) for p in kit.program.outputs],
         "profiles": kit.profiles,
-        "integer_layers": integer_layers(kit.program),
+        "integer_layers": integers,
         "half_layers": half_layers(kit.program),
         "golden": GOLDEN,
         "tolerance": TOLERANCES[precision],
@@ -95,13 +97,11 @@ def facts(kit: Kit, files: Sequence[File]) -> bytes:
     return (json.dumps(found, indent=1) + "\n").encode()
 
 
-def least_tolerance(precision: Precision, found: float) -> float:
-    """How far an output may be off on the device, where `found` was allowed here.
-
-    The stand-in adds halves in float32, and kernels of a GPU may add them in float16: four of its
-    steps are allowed wherever it is used.
-    """
-    return found if precision is Precision.FP32 else max(found, _HALF)
+def _float(kit: Kit) -> Precision:
+    """What a kit without one layer on integers is: the device is to look for none."""
+    if kit.target.precision is not Precision.INT8:
+        return kit.target.precision
+    return Precision.FP16 if half_layers(kit.program) else Precision.FP32
 
 
 def _port(port: Port) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mcompile.types import Program
 WAYS_OUT = "`mcompile explain LoweringError` lists the ways out"
 _TURING_OUT = "--precision fp16, --backend tensorrt, or a target of compute capability 8.0 or later"
 _TURING = re.compile(r"for Turing|target\(s\) sm75")
+_HAS_NONE = re.compile(r"plugin was not found|no runners|[Nn]o importer registered")
 _LOOPS = {"LSTM", "GRU", "RNN", "Loop", "Scan"}
 """They become loops, whose layers bear no names of ours."""
 
@@ -33,6 +34,11 @@ _NOISE = (
     r"^creator && ",
     r"Invalid Node - [^\n]*\n",
 )
+
+
+def has_none(error: LoweringError) -> bool:
+    """Whether the compiler has nothing for an op, rather than found the graph wrong."""
+    return bool(_HAS_NONE.search(error.where))
 
 
 def limited_by_turing(error: LoweringError) -> bool:

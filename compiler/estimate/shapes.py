@@ -66,12 +66,16 @@ def _steps(codes: ir.Value) -> int:
 
 
 def stored(value: ir.Value) -> ir.Value:
-    """The tensor whose bytes are kept: behind a dequantize, or ahead of a sole quantize."""
+    """The tensor whose bytes are kept: behind a dequantize, or ahead of a sole quantize.
+
+    A constant ahead of one is real in the file alone: a runtime quantizes it when it loads it.
+    """
     producer = value.producer()
     if producer is not None and producer.op_type == "DequantizeLinear":
         return producer.inputs[0] or value
     user = graph.sole_user(value)
-    if producer is not None and user is not None and user.op_type == "QuantizeLinear":
+    made = producer is not None or value.const_value is not None
+    if made and user is not None and user.op_type == "QuantizeLinear":
         return user.outputs[0]
     return value
 

@@ -45,7 +45,7 @@ KEPT: Mapping[str, str] = {
     **dict.fromkeys(("Exp", "Pow", "Log", "Softplus", "Mod", "Reciprocal"), _GROWS),
     **dict.fromkeys(("Sin", "Cos", "Tan"), _ANGLE),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _STATE),
-    **dict.fromkeys(("RoiAlign", "MaxRoiPool", "TopK", "AffineGrid"), _PLACES),
+    **dict.fromkeys(("RoiAlign", "MaxRoiPool", "TopK", "AffineGrid", "GridSample"), _PLACES),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"), _INTEGERS),
 }
 """Ops that stay float32 whatever the data says."""

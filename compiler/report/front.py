@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mcompile.record import Report
 from mcompile.report import figures
-from mcompile.types import Measured
+from mcompile.types import Measured, Provenance
 
 _TIME = "latency_p50"
 _QUALITY = ("accuracy", "agreement", "sqnr")
@@ -48,9 +48,15 @@ def axes(reports: Sequence[Report]) -> tuple[str, ...]:
 def doubted(reports: Sequence[Report]) -> tuple[str, ...]:
     """The axes on which a figure proves nothing: a time taken on another device than the target.
 
+    Nor do predictions for devices that differ: each says what its own device is likely to take.
     Numbers that a model computes are near enough everywhere to rank by.
     """
-    return tuple(a for a in (_TIME,) if any(not m.counts for m in _known(reports, a)))
+    apart = len({r.target for r in reports}) > 1
+    return tuple(a for a in (_TIME,) if any(_is_idle(m, apart) for m in _known(reports, a)))
+
+
+def _is_idle(found: Measured, apart: bool) -> bool:
+    return not found.counts or (apart and found.provenance is Provenance.PREDICTED)
 
 
 def chosen(reports: Sequence[Report]) -> frozenset[int]:

@@ -115,5 +115,6 @@ def test_what_is_not_finite_must_be_the_same(got: list[float], want: list[float]
 def test_distance_is_a_share_of_the_largest() -> None:
     got, want = np.array([1.0, 9.0], np.float32), np.array([1.0, 10.0], np.float32)
     assert distance(got, want) == pytest.approx(0.1)
-    assert distance(np.array([1, 2]), np.array([1, 3])) == float("inf")
+    assert distance(np.array([1, 2]), np.array([1, 3])) == 0.5
+    assert distance(np.array([], np.int64), np.array([], np.int64)) == 0.0
     assert distance(np.zeros((2, 1), np.float32), np.zeros(2, np.float32)) == float("inf")

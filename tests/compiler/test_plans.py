@@ -106,3 +106,9 @@ def test_a_device_s_capability_is_one_of_its_instruction_sets() -> None:
     device = Device("aarch64", ("asimd",), compute_capability="8.7")
     assert instructions(device) == ("asimd", "sm_87")
     assert instructions(Device("x86_64", ("avx2",))) == ("avx2",)
+
+
+def test_a_contract_of_no_version_is_damaged(tmp_path) -> None:
+    (tmp_path / "model.engine").write_bytes(rtx())
+    with pytest.raises(ContractError, match="contract is damaged: newest"):
+        demand(tmp_path / "model.engine", contract(version="newest"))

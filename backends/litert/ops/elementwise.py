@@ -20,7 +20,10 @@ def _binary(kind: str, fuses: bool = True) -> Write:
     def write(walk: Walk, node: ir.Node) -> None:
         order, tensors = aligned(walk, node.inputs)
         fused: dict[str, Any] = {"fusedActivationFunction": walk.place.ending.code} if fuses else {}
-        Steps(walk)(kind, *tensors, out=walk.make(order), **fused)
+        made = walk.make(order)
+        if kind in _WITH_SHIFTS and made.dtype == "int16":
+            fused["potScaleInt16"] = False
+        Steps(walk)(kind, *tensors, out=made, **fused)
 
     return write
 

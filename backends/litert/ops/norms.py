@@ -151,15 +151,15 @@ def _batch(walk: Walk, node: ir.Node) -> None:
     if graph.integer(node, "training_mode", 0):
         raise walk.place.refused("a BatchNormalization in training mode")
     held, steps = _source(walk, node), Steps(walk)
-    found = [walk.constant(v) for v in node.inputs[1:5]]
+    found = [walk.known(v) for v in node.inputs[1:5]]
     shape = [1] * len(held.order)
     if len(shape) > 1:
         shape[held.order.index(1)] = -1
     out = walk.make(held.order)
-    if any(c is None for c in found):
+    if any(p is None for p in found):
         _batch_computed(walk, node, (held.tensor, shape, out))
         return
-    scale, bias, mean, variance = (c.data.astype(np.float64) for c in found if c is not None)
+    scale, bias, mean, variance = (p.astype(np.float64) for p in found if p is not None)
     factor = scale / np.sqrt(variance + node.attributes.get_float("epsilon", _EPSILON))
     factors = steps.number(factor.reshape(shape), "float32")
     rest = steps.number((bias - mean * factor).reshape(shape), "float32")

@@ -56,13 +56,10 @@ def _filling(walk: Walk, node: ir.Node) -> float:
     given = node.inputs[2] if len(node.inputs) > 2 else None
     if given is None:
         return node.attributes.get_float("value", 0.0)
-    constant = walk.constant(given)
-    if constant is None:
+    known = walk.known(given)
+    if known is None:
         raise walk.place.refused("what it fills with is computed when the model runs")
-    number = float(constant.data.reshape(-1)[0])
-    if constant.quant is not None:
-        number = (number - constant.quant.zero_point[0]) * constant.quant.scale[0]
-    return number
+    return float(known.reshape(-1)[0])
 
 
 def _constant(walk: Walk, source: Tensor, pads: list[tuple[int, int]], filling: float) -> Tensor:

@@ -39,11 +39,8 @@ def _pow(walk: Walk, node: ir.Node) -> None:
 
 def _power(walk: Walk, node: ir.Node) -> float | None:
     """The exponent where it is one number that is known."""
-    found = walk.constant(node.inputs[1])
-    if found is None or found.data.size != 1:
-        return None
-    data = found.data if found.quant is None else reals(found.data, found.quant)
-    return float(data.reshape(-1)[0])
+    found = walk.known(node.inputs[1])
+    return None if found is None or found.size != 1 else float(found.reshape(-1)[0])
 
 
 def _pow_of_whole(walk: Walk, pair: tuple[Tensor, Tensor], order: Order) -> None:

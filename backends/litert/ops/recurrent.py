@@ -68,10 +68,10 @@ def _fused(layer: Layer, index: int, x: Tensor) -> Tensor:
 def _peepholes(layer: Layer, index: int) -> list[Tensor | None]:
     if len(layer.node.inputs) < 8 or layer.node.inputs[7] is None:
         return [None] * 3
-    constant = layer.walk.constant(layer.node.inputs[7])
-    if constant is None:
+    known = layer.walk.known(layer.node.inputs[7])
+    if known is None:
         raise layer.walk.place.refused("its weights are computed when the model runs")
-    into, out, forget = np.split(constant.data[index], 3)
+    into, out, forget = np.split(known[index], 3)
     return [layer.stored("peephole", part) for part in (into, forget, out)]
 
 

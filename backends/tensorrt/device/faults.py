@@ -25,3 +25,10 @@ class KitError(Exception):
         if self.fix:
             lines.append("  try  " + self.fix)
         return "\n".join(lines)
+
+
+def unwritten(error: OSError) -> KitError:
+    """What the system said of a file, in three lines."""
+    what = (error.strerror or str(error)).lower()
+    fix = "a folder that can be written, with room in it: --out and --measured"
+    return KitError(CONTRACT, what, str(error.filename or ""), fix)

@@ -25,3 +25,9 @@ def write_whole(path: str, data: bytes) -> None:
     finally:
         if os.path.exists(draft):
             os.remove(draft)
+
+
+def forget(path: str) -> None:
+    """Take away figures of an earlier engine: they are not those of the one to come."""
+    if os.path.exists(path):
+        os.remove(path)

@@ -12,8 +12,8 @@ from mcompile.backends.tensorrt.device.budget import Memory, check_disk, workspa
 from mcompile.backends.tensorrt.device.builder import Wish, build, check_wish
 from mcompile.backends.tensorrt.device.cuda import Cuda, open_cuda
 from mcompile.backends.tensorrt.device.engine import Engine
-from mcompile.backends.tensorrt.device.faults import CONTRACT, MISMATCH, KitError
-from mcompile.backends.tensorrt.device.files import write_whole
+from mcompile.backends.tensorrt.device.faults import CONTRACT, MISMATCH, KitError, unwritten
+from mcompile.backends.tensorrt.device.files import forget, write_whole
 from mcompile.backends.tensorrt.device.golden import Golden, check_golden, read_cases
 from mcompile.backends.tensorrt.device.kit import Kit, read_kit, verify_files
 from mcompile.backends.tensorrt.device.layers import Layers, from_log
@@ -62,6 +62,9 @@ def main(words: Optional[List[str]] = None) -> int:
     except KitError as error:
         print(error.text(), file=sys.stderr)
         return error.code
+    except OSError as error:
+        print(unwritten(error).text(), file=sys.stderr)
+        return CONTRACT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -69,6 +72,8 @@ def main(words: Optional[List[str]] = None) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     apart = not (asked.engine or asked.check_only or asked.build_only)
+    if not (asked.check_only or asked.build_only):
+        forget(asked.measured)
     if apart:
         # In a process of its own, whose memory is gone before the engine is measured.
         code = _build_apart(asked)
@@ -79,6 +84,7 @@ def _run(asked: argparse.Namespace) -> int:
     trt = load_tensorrt()
     desk = Desk(asked, kit, trt, open_cuda())
     check_device(kit, trt.__version__, desk.cuda)
+    read_cases(kit.path(kit.golden))
     if apart:
         return _measure(desk)
     _say(f"{kit.name} {kit.precision} for {kit.target}: {desk.cuda.name()}, "
@@ -126,6 +132,7 @@ def _build(desk: Desk, wish: Wish) -> int:
     write_whole(out, built.plan)
     facts = {
         "tensorrt": trt.__version__,
+        "compute_capability": desk.cuda.compute_capability(),
         "build_s": round(seconds, 3),
         "workspace_mb": round(wish.workspace_mb, 3),
         "file": os.path.basename(out),
@@ -134,8 +141,8 @@ def _build(desk: Desk, wish: Wish) -> int:
     }
     write_note(out, kit, built, facts)
     kept = keep_timing(cache, built.timing)
-    _say(f"built {out}, {len(built.plan) / 1e6:.2f} MB, in {seconds:.1f} s"
-         + ("" if kept else "; the timing cache could not be written"))  # fmt: skip
+    lost = "" if kept else "; the timing cache could not be written"
+    _say(f"built {out}, {len(built.plan) / 1e6:.2f} MB, in {seconds:.1f} s{lost}")
     return 0
 
 

@@ -80,7 +80,7 @@ def record(kit: Kit, note: Dict[str, Any], place: Place, run: Run) -> Dict[str, 
         "device": {
             "name": place.name,
             "arch": platform.machine(),
-            "isa": place.isa,
+            "isa": [*place.isa, "sm_" + str(note["compute_capability"]).replace(".", "")],
             "system": place.system,
         },
         "tool": "TensorRT " + str(note["tensorrt"]) + (place.meter and f", {place.meter}"),
@@ -121,4 +121,4 @@ def _engine(note: Dict[str, Any], layers: Optional[Layers]) -> Dict[str, Any]:
 
 
 def _json(told: Dict[str, Any]) -> bytes:
-    return (json.dumps(told, indent=1, sort_keys=True) + "\n").encode()
+    return (json.dumps(told, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()

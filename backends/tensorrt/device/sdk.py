@@ -33,7 +33,7 @@ def check_device(kit: Kit, version: str, cuda: Cuda) -> None:
             "build the kit again for the TensorRT of this device, or install one of these",
         )
     found = cuda.compute_capability()
-    if found != kit.compute_capability:
+    if kit.compute_capability and found != kit.compute_capability:
         raise KitError(
             CONTRACT,
             f"the GPU is sm {found}, and the kit was written for sm {kit.compute_capability}",

@@ -10,7 +10,10 @@ from mcompile.backends.litert.place import origin_of, placed, refusal, unknown
 
 from .lowered import model
 
+FINEST = 0.2 / 2**20
+"""A kernel that sums codes of 0.1 aborts where its own are of no coarser a scale."""
 ENDS = {"s": np.float32(0.1), "z": np.int8(0), "u": np.uint16(0)}
+ENDS |= {"coarse": np.float32(1.01 * FINEST), "fine": np.float32(0.99 * FINEST)}
 PAIR = "q = QuantizeLinear (x, s, z)\n d = DequantizeLinear (q, s, z)\n"
 
 
@@ -20,8 +23,11 @@ PAIR = "q = QuantizeLinear (x, s, z)\n d = DequantizeLinear (q, s, z)\n"
         (PAIR + "r = Abs (d)\n y = QuantizeLinear (r, s, z)", "Abs", True),
         (PAIR + "r = Abs (x)\n y = QuantizeLinear (r, s, z)", "Abs", False),
         (PAIR + "y = Abs (d)", "Abs", False),
-        (PAIR + "r = Sqrt (d)\n y = QuantizeLinear (r, s, z)", "Sqrt", False),
+        (PAIR + "r = Mean (d)\n y = QuantizeLinear (r, s, z)", "Mean", False),
         (PAIR + "r = Add (d, x)\n y = QuantizeLinear (r, s, z)", "Add", False),
+        (PAIR + "r = Add (d, d)\n y = QuantizeLinear (r, coarse, z)", "Add", True),
+        (PAIR + "r = Add (d, d)\n y = QuantizeLinear (r, fine, z)", "Add", False),
+        (PAIR + "r = Sub (d, d)\n y = QuantizeLinear (r, fine, z)", "Sub", False),
     ],
 )
 def test_codes_on_both_sides_and_a_kernel(body, op, wanted):

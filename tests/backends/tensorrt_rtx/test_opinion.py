@@ -47,3 +47,10 @@ def test_a_refusal_names_the_node(capability, tmp_path):
     with pytest.raises(LoweringError) as caught:
         asked(program("a = Relu(x) [it] y = nobody.knows.Frobnicate(a)"), capability, tmp_path)
     assert caught.value.where.startswith("node it (Frobnicate)")
+
+
+def test_an_op_that_only_the_other_runtime_has_is_told_and_not_refused(tmp_path):
+    ports = "(float[1,2,8,8] x, float[3,4] r, int64[3] i) => (float[3,2,2,2] y)"
+    body = "[it] y = RoiAlign<output_height=2, output_width=2>(x, r, i)"
+    told = asked(program(body, ports), "8.7", tmp_path)
+    assert "cannot tell: node it (RoiAlign)" in told

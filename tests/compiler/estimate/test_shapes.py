@@ -87,3 +87,15 @@ def test_scales_of_blocks_count_with_their_codes():
         ir.convenience.replace_all_uses_with(inner[name], value)
     real = program.graph.graph[0].outputs[0]
     assert nbytes(weight(real)) == nbytes(real) == 64 * 8 // 2 + 2 * 8 * 4 + 2 * 8 // 2
+
+
+def test_a_real_weight_ahead_of_a_quantizer_is_kept_as_integers():
+    program = graph.parse(
+        '<ir_version: 8, opset_import: ["": 17]>\n'
+        "net (float[1,4] x) => (float[1,8] y) {"
+        " q = QuantizeLinear(w, s, z) d = DequantizeLinear(q, s, z) y = MatMul(x, d) }",
+        {"w": np.ones((4, 8), np.float32), "s": np.float32(0.1), "z": np.int8(0)},
+    )
+    values = named(prepare(program))
+    assert nbytes(values["w"]) == 32
+    assert stored(values["w"]).name == "q"

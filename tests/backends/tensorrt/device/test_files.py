@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from mcompile.backends.tensorrt.device.files import sha256, write_whole
+from mcompile.backends.tensorrt.device.files import forget, sha256, write_whole
 
 
 def test_a_checksum_over_several_pieces(tmp_path):
@@ -28,3 +28,11 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
         write_whole(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["f"]
+
+
+def test_figures_of_an_earlier_engine_are_taken_away(tmp_path):
+    path = tmp_path / "measured.json"
+    forget(str(path))
+    path.write_text("{}")
+    forget(str(path))
+    assert not path.exists()

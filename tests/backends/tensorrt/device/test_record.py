@@ -76,7 +76,8 @@ def test_what_is_known_is_told(desk, engine):
     told = json.loads((desk.kit / "measured.json").read_text())
     assert told["artifact"] == {"sha256": kit.sha256}
     assert told["device"] == {
-        "name": "Orin", "arch": platform.machine(), "isa": ["asimd"], "system": "Linux"
+        "name": "Orin", "arch": platform.machine(), "isa": ["asimd", "sm_87"],
+        "system": "Linux",
     }  # fmt: skip
     assert (told["runs"], told["latency_ms"]) == (2, {"samples": [2.0, 1.0]})
     assert (told["power_w"], told["temperature_c"]) == (5.25, [40.0, 42.5])
