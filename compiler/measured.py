@@ -151,8 +151,11 @@ def _engine(manifest: Manifest, record: Record, path: Path) -> tuple[Check, ...]
             where=str(path),
             fix="build for the profile of that device",
         )
-    if manifest.built is not Precision.INT8 or engine.int8_layers is None:
+    if manifest.built is not Precision.INT8:
         return ()
+    if engine.int8_layers is None:
+        told = "TensorRT does not tell what the engine's layers compute in"
+        return (Check("int8_layers", 1.0, None, Verdict.UNPROVEN, hard=False, because=told),)
     row = Measured("int8_layers", engine.int8_layers, "layers", device=record.device.name)
     none = engine.int8_layers == 0
     why = "no layer of the engine runs in INT8: TensorRT found float faster, or fused no pair"

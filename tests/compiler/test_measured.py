@@ -266,3 +266,11 @@ def test_runs_that_differ_have_failed_and_equal_ones_prove_it(folder) -> None:
     assert rows["determinism"].verdict is Verdict.PASSED
     assert rows["determinism"].measured.device == "Acme 5"
     assert {c.name: c for c in told(1).checks}["determinism"].verdict is Verdict.FAILED
+
+
+def test_an_engine_that_does_not_tell_leaves_it_open(folder) -> None:
+    jetson(folder)
+    found = judged(folder, lambda said: engine(said, int8_layers=None))
+    [row] = [c for c in found.checks if c.name == "int8_layers"]
+    assert (row.verdict, row.hard) == (Verdict.UNPROVEN, False)
+    assert "does not tell" in row.because

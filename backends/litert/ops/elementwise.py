@@ -15,6 +15,10 @@ from mcompile.backends.litert.steps import Steps
 from mcompile.backends.litert.tables import plain, tabled
 from mcompile.backends.litert.walk import Walk
 
+_WITH_SHIFTS = ("ADD", "SUB")
+"""Whose kernels for 16 bits shift where all scales are powers of two, unless told not to: then they
+refuse some scales and compute others wrongly."""
+
 
 def _binary(kind: str, fuses: bool = True) -> Write:
     def write(walk: Walk, node: ir.Node) -> None:

@@ -9,7 +9,6 @@ from mcompile.backends.litert.broadcast import aligned
 from mcompile.backends.litert.draft import Tensor
 from mcompile.backends.litert.layout import Order
 from mcompile.backends.litert.lowering import BYTES, Lowering
-from mcompile.backends.litert.reading import reals
 from mcompile.backends.litert.steps import Steps
 from mcompile.backends.litert.tables import looked_up
 from mcompile.backends.litert.walk import Walk

@@ -122,8 +122,7 @@ def _wish(desk: Desk) -> Wish:
 def _build(desk: Desk, wish: Wish) -> int:
     trt, kit, out = desk.trt, desk.kit, desk.asked.out
     cache = timing_path(kit, trt.__version__)
-    log, begin = recorder(trt), time.perf_counter()
-    known = read_timing(cache)
+    log, begin, known = recorder(trt), time.perf_counter(), read_timing(cache)
     more = ", with its timing cache" if known else "; this takes minutes"
     _say(f"building within a workspace of {wish.workspace_mb:.0f} MB{more}")
     built = build(trt, kit, wish._replace(timing=known), log)
@@ -195,15 +194,13 @@ def _golden(kit: Kit) -> Golden:
 
 
 def check_precision(kit: Kit, layers: Optional[Layers]) -> None:
-    """Nothing where INT8 is used or was not asked for, else an error."""
-    if kit.precision != "int8" or (layers is not None and layers.int8):
+    """Nothing where INT8 is used, was not asked for, or TensorRT does not tell, else an error."""
+    if kit.precision != "int8" or layers is None or layers.int8 or layers.opaque:
         return
-    told = "INT8 was asked for, and TensorRT does not tell whether a layer uses it"
-    if layers is not None:
-        opaque = f", {layers.opaque} do not say" if layers.opaque else ""
-        told = (f"INT8 was asked for, and no layer uses it: {layers.fp16} of {layers.total} are "
-                f"fp16, {layers.fp32} fp32{opaque}")  # fmt: skip
-    raise KitError(MISMATCH, told, kit.target, f"another TensorRT, or {FLOAT_KIT}")
+    told = (f"INT8 was asked for, and no layer uses it: {layers.fp16} of {layers.total} are "
+            f"fp16, {layers.fp32} fp32")  # fmt: skip
+    fix = "another TensorRT, or a kit of --precision fp16: this one would not be faster"
+    raise KitError(MISMATCH, told, kit.target, fix)
 
 
 def _plan(desk: Desk) -> bytes:

@@ -110,7 +110,7 @@ def write_record(path: str, told: Dict[str, Any]) -> None:
 def _engine(note: Dict[str, Any], layers: Optional[Layers]) -> Dict[str, Any]:
     wanted = ("sha256", "bytes", "tensorrt", "compute_capability", "precision", "build_s")
     told = {name: note[name] for name in (*wanted, "workspace_mb", "mode", "file")}
-    if layers is not None:
+    if layers is not None and (layers.int8 or not layers.opaque):
         told.update(
             int8_layers=layers.int8,
             fp16_layers=layers.fp16,

@@ -81,7 +81,8 @@ def test_the_device_s_figures_are_the_verdict(built, latency_ms, code, tmp_path,
     verdicts = {c["name"]: c["verdict"] for c in found["checks"]}
     assert ended == code
     assert verdicts["latency_p99_ms"] == ("failed" if code else "passed")
-    assert "unproven" not in verdicts.values(), verdicts
+    # Without labels nobody knows the accuracy, whose limit only informs.
+    assert [n for n, v in verdicts.items() if v == "unproven"] == ["accuracy_drop_pp"]
     assert found["verdict"] == ("failed" if code else "passed")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from mcompile.backends.tensorrt.device.faults import KitError
 from mcompile.backends.tensorrt.device.kit import read_kit
+from mcompile.backends.tensorrt.device.layers import Layers
 from mcompile.backends.tensorrt.device.main import _golden, check_precision
 from mcompile.protocol import read_record
 
@@ -63,8 +64,10 @@ def test_int8_that_the_kit_itself_does_not_use(tmp_path):
 
 def test_int8_that_nobody_can_see(tmp_path):
     kit = read_kit(str(lay(tmp_path).kit))
-    with pytest.raises(KitError, match="does not tell whether a layer uses it"):
-        check_precision(kit, None)
+    for layers in (None, Layers(0, 0, 0, 0, 1), Layers(0, 2, 0, 0, 1)):
+        check_precision(kit, layers)  # it is left open: a fused block says nothing
+    with pytest.raises(KitError, match="no layer uses it: 2 of 3 are fp16, 1 fp32"):
+        check_precision(kit, Layers(0, 2, 1, 0, 0))
 
 
 def test_a_jetson_tells_its_power_and_warmth(tmp_path):

@@ -98,3 +98,10 @@ def test_what_is_not_known_is_left_out(desk, engine):
     assert not {"memory_peak_mb", "power_w", "temperature_c"} & set(told)
     assert "int8_layers" not in told["engine"]
     assert told["tool"] == "TensorRT 8.5.2"
+
+
+def test_layers_that_do_not_say_are_not_counted_as_none(desk, engine):
+    kit = read_kit(str(desk.kit))
+    run = Run(Times([2.0], None, ()), Layers(0, 1, 0, 0, 1), (0.0, 0.1), None, EVEN)
+    told = record(kit, read_note(str(engine), kit), Place("Orin", [], "Linux", ""), run)
+    assert "int8_layers" not in told["engine"]
