@@ -132,7 +132,10 @@ class Backend(ABC):
         return self.open(self.lower(program, target, place), place, threads)
 
     def deployed(self, artifact: Artifact) -> Sequence[File]:
-        """The files that a device holds to run the artifact: all where not overridden."""
+        """The files that a device holds to run the artifact: all where not overridden.
+
+        None of them where the device is yet to make them.
+        """
         return artifact.files
 
     def least_tolerance(self, precision: Precision) -> float:

@@ -13,12 +13,13 @@ from mcompile.estimate.cost import cost
 from mcompile.estimate.count import count
 from mcompile.estimate.liveness import peak_activation
 from mcompile.estimate.roofline import predict
+from mcompile.estimate.work import Work
 from mcompile.journal import Journal
 from mcompile.layers import described, rows
 from mcompile.measure.comparison import compare, drop
 from mcompile.measure.drift import first_jump
 from mcompile.measure.machine import Machine, here
-from mcompile.measure.size import size
+from mcompile.measure.size import size, size_ahead
 from mcompile.outcome import Form, Outcome
 from mcompile.record import Layer, Report, Variant
 from mcompile.remarks import headlines, warnings
@@ -79,7 +80,7 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
     same = trial.simulated or _computes_alike(outcome, form, machine)
     measured = machine.stamp(trial.measured, target.device)
     found = [
-        size(outcome.request.backend.deployed(form.artifact), form.folder),
+        _size(outcome, form, work),
         *measured,
         *machine.stamp(trial.arithmetic, target.device, arithmetic=same),
         *work.figures(),
@@ -90,6 +91,14 @@ def _figures(outcome: Outcome, form: Form) -> tuple[Measured, ...]:
         for rate in (m for m in tuple(found) if m.name == "throughput_qps"):
             found += cost(target.requests_per_day, rate, target.device.usd_per_hour)
     return tuple(found)
+
+
+def _size(outcome: Outcome, form: Form, work: Work) -> Measured:
+    """Of the files that the device holds; predicted where it makes them itself."""
+    held = outcome.request.backend.deployed(form.artifact)
+    if held:
+        return size(held, form.folder)
+    return size_ahead(form.artifact.files, form.folder, work.weight_bytes)
 
 
 def _machine(request: Request) -> Machine:

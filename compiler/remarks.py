@@ -49,11 +49,12 @@ def headlines(
         )
     plan = outcome.forms[chosen].plan
     integers = chosen in {Precision.INT8, Precision.INT8_DYNAMIC, *BITS}
-    if integers and plan is not None and not plan.tensors:
+    came = any(n.op_type in _INTEGER_OPS for n in outcome.captured.graph.graph)
+    if integers and plan is not None and not plan.tensors and not came:
         lines.append(f"nothing could be quantized: this {chosen.value} build is the float model")
     if chosen in OF and not is_narrow(outcome.forms[chosen].program):
         lines.append(f"nothing could be narrowed: this {chosen.value} build is the float model")
-    if any(n.op_type in _INTEGER_OPS for n in outcome.captured.graph.graph):
+    if came:
         lines.append("the model came quantized: fp32 stands for the model as it was given")
     return tuple(lines)
 

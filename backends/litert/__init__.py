@@ -22,6 +22,7 @@ from mcompile.backends.litert.listing import counted, listed
 from mcompile.backends.litert.metadata import ENTRY, entry, files, packed_with
 from mcompile.backends.litert.proof import proven
 from mcompile.backends.litert.releases import demand, floor_of, newest, package_for
+from mcompile.backends.litert.sharing import unshare
 from mcompile.backends.litert.sizes import bound, offered
 from mcompile.backends.litert.spelling import spelled
 from mcompile.backends.litert.taken import xnnpack
@@ -128,6 +129,7 @@ def _written(program: Program, target: Target) -> tuple[bytes, Version]:
     draft, floor = Draft(stand_in), floor_of(target.runtime)
     coded = target.runtime.ports == "int8"
     inputs, outputs = Walk(fixed, draft, coded_ports=coded).write()
+    unshare(draft, [tensor for _, tensor in outputs])
     for op in draft.ops:
         demand(op, floor, op.origin or program.name)
     release = newest(draft)

@@ -119,10 +119,8 @@ class Tensorrt(Backend):
         return rehearsed(program, place, threads)
 
     def deployed(self, artifact: Artifact) -> Sequence[File]:
-        """The engine, else the graph that it is built from."""
-        engine = tuple(f for f in artifact.files if f.path == f"{FOLDER}/{ENGINE}")
-        graph = (f for f in artifact.files if f.path.startswith(f"{FOLDER}/{MODEL}"))
-        return engine or tuple(graph)
+        """The engine; nothing where the device is yet to build it."""
+        return tuple(f for f in artifact.files if f.path == f"{FOLDER}/{ENGINE}")
 
     def contents(self, artifact: Artifact, folder: Path) -> str:
         """How many layers are to compute on integers and halves, and the releases that may."""

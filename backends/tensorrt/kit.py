@@ -24,7 +24,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from mcompile.backends.tensorrt.needs import Needs
-from mcompile.backends.tensorrt.pairs import half_layers, integer_layers
+from mcompile.backends.tensorrt.pairs import half_layers, has_pairs, integer_layers
 from mcompile.backends.tensorrt.pins import told
 from mcompile.backends.tensorrt.profiles import Bounds
 from mcompile.graph import opset
@@ -63,7 +63,8 @@ class Kit:
 def facts(kit: Kit, files: Sequence[File]) -> bytes:
     """`kit.json`; `files` are those of the kit, by their names in its folder."""
     device, integers = kit.target.device, integer_layers(kit.program)
-    precision = kit.target.precision if integers else _float(kit)
+    # A source that came with pairs has integers, whatever precision was asked for.
+    precision = Precision.INT8 if has_pairs(kit.program) else _float(kit)
     sums = {f.path: f.sha256 for f in files}
     found: dict[str, Any] = {
         "schema": _SCHEMA,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcompile.errors import ContractError
-from mcompile.types import File, Measured
+from mcompile.types import File, Measured, Provenance
 
 
 def size(files: Sequence[File], folder: Path) -> Measured:
@@ -26,3 +26,16 @@ def size(files: Sequence[File], folder: Path) -> Measured:
         "MB",
         note=f"{len(files)} file{'s' * (len(files) != 1)}",
     )
+
+
+def size_ahead(files: Sequence[File], folder: Path, weight_bytes: int) -> Measured:
+    """`size_mb` of what a device is yet to build: from its weights alone to all that it is given.
+
+    Raises `ContractError` where one of `files` is missing.
+    """
+    given = size(files, folder)
+    least = min(weight_bytes / 1e6, given.value)
+    return Measured(
+        given.name, given.value, given.unit, Provenance.PREDICTED, low=least, high=given.value,
+        note="built on the device: its weights, up to the size of all that it is built from",
+    )  # fmt: skip

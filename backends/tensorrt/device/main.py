@@ -136,7 +136,6 @@ def _build(desk: Desk, wish: Wish) -> int:
         "workspace_mb": round(wish.workspace_mb, 3),
         "file": os.path.basename(out),
         "layers": list(from_log(log.layers)) if log.layers else None,
-        "command": " ".join(shlex.quote(word) for word in sys.argv),
     }
     write_note(out, kit, built, facts)
     kept = keep_timing(cache, built.timing)
@@ -181,6 +180,9 @@ def _measure(desk: Desk) -> int:
     steady = steadiness(engine.run, golden.cases[0][0])
     run = Run(times, layers, (far, golden.tolerance or 0.0), _added_mb(desk, before), steady)
     engine.close()
+    # What was typed, without the folder of this machine that the script lies in.
+    typed = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
+    note = dict(note, command=" ".join(shlex.quote(word) for word in typed))
     place = Place(board(asked.root, cuda.name()), isa(asked.root), system(asked.root), how)
     write_record(asked.measured, record(kit, note, place, run))
     _summary(desk, run, place)
