@@ -70,8 +70,8 @@ def integers(
             aim = replace(_aim(request, journal.watch), holds=Worth(request, program, evaluation))
             made, how = _chosen(request, recipe, calibration, aim)
         entry.summary = f"{counted(request, program, made.plan)}{how}"
-    able = scheme.carried or _layers(request, program, made.plan)[0]
-    return made if able else _none(made, program)
+    has_any = scheme.carried or _layers(request, program, made.plan)[0]
+    return made if has_any else _none(made, program)
 
 
 def counted(request: Request, program: Program, found: QuantPlan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from mcompile.measure.latency import P99_RUNS
 from mcompile.measure.machine import stated
 from mcompile.profile import Budgets, Device
 from mcompile.protocol import AGAIN, PERCENTILES, Record, read_record
-from mcompile.types import Array, Check, Measured, Precision, Verdict
+from mcompile.types import Array, Check, Measured, Precision, Provenance, Verdict
 from mcompile.validate import validate, verdict
 
 
@@ -32,7 +32,7 @@ def judge(folder: Path, recorded: Sequence[Check], path: Path) -> Checked:
     manifest = read(folder)
     verify_files(folder, manifest)
     record = read_record(path)
-    if record.artifact.sha256 not in {file.sha256 for file in manifest.artifact.files}:
+    if record.artifact.sha256 != manifest.artifact.files[0].sha256:
         raise ContractError(
             "the figures are of another artifact: its files have other checksums",
             where=str(path),
@@ -44,7 +44,7 @@ def judge(folder: Path, recorded: Sequence[Check], path: Path) -> Checked:
     machine = stated(record.device.arch, record.device.isa, record.device.name)
     new = machine.stamp(_figures(record, limits), Device(contract.arch, contract.isa))
     told = {m.name for m in new}
-    old = (c.measured for c in recorded if c.measured is not None)
+    old = (_doubted(c.measured, record) for c in recorded if c.measured is not None)
     known = (*new, *(m for m in old if m.name not in told))
     checks = validate(known, Budgets(**limits, soft=soft), precision=manifest.built)
     golden = _golden(folder, manifest, record, path)
@@ -135,6 +135,8 @@ def _engine(manifest: Manifest, record: Record, path: Path) -> tuple[Check, ...]
     are; an engine without any is a float one under another name.
     """
     engine, contract = record.engine, manifest.artifact.contract
+    if engine is None and contract.runtime == "tensorrt":
+        raise ContractError("it does not tell of the engine", where=str(path), fix=AGAIN)
     if engine is None:
         return ()
     if not _admits(contract.version, engine.tensorrt, path):
@@ -161,6 +163,17 @@ def _engine(manifest: Manifest, record: Record, path: Path) -> tuple[Check, ...]
     why = "no layer of the engine runs in INT8: TensorRT found float faster, or fused no pair"
     passed = Verdict.FAILED if none else Verdict.PASSED
     return (Check("int8_layers", 1.0, row, passed, because=why if none else ""),)
+
+
+def _doubted(found: Measured, record: Record) -> Measured:
+    """A figure of the build; of no use where the engine computes in another way than was simulated.
+
+    Without pairs TensorRT chooses by itself what it puts on integers.
+    """
+    implicit = record.engine is not None and record.engine.mode == "implicit"
+    if not implicit or found.provenance is not Provenance.SIMULATED:
+        return found
+    return replace(found, counts=False, doubt="simulated with Q/DQ pairs, and built without them")
 
 
 def _admits(versions: str, found: str, path: Path) -> bool:

@@ -161,15 +161,26 @@ class Reading:
 
     def deferred(self, value: ir.Value | None) -> View | None:
         """Of which memory a value is another view that nobody has read yet."""
-        if value is None or (code_of(value) is not None and not self.place.integers):
+        if value is None:
             return None
-        return self.values.waiting(code_of(value) or value)
+        code = code_of(value)
+        view = self.values.waiting(code or value)
+        if view is None or code is None or self.place.integers:
+            return view
+        # Reals of codes that lie in no order: they are made where the codes lie.
+        if view.order() is not None:
+            return None
+        return View(self.real(view.tensor), view.sizes, view.axes)
 
     def requantized(self, tensor: Tensor, quant: Quant, name: str, dtype: str = "") -> Tensor:
         """The tensor's numbers as codes of another scale, or as codes at all."""
         made = self.draft.tensor(name, tensor.shape, dtype or tensor.dtype, quant)
         self.draft.emit("QUANTIZE", [tensor], [made], "QuantizeOptions")
         return made
+
+    def recoded(self, view: View, quant: Quant, name: str, dtype: str = "") -> View:
+        """The same view of codes of that scale."""
+        return View(self.requantized(view.tensor, quant, name, dtype), view.sizes, view.axes)
 
     def _form(self, value: ir.Value, order: Order | None = None) -> ir.Value:
         """What stands for the value as the node reads it: its codes, or the reals made of them.

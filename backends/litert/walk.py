@@ -122,8 +122,7 @@ class Walk(Reading):
         """Let an output be written when somebody reads it."""
         value, quant = self._out(index), self.quant(index)
         if quant is not None and quant != view.tensor.quant:
-            rescaled = self.requantized(view.tensor, quant, self._name(value))
-            view = View(rescaled, view.sizes, view.axes)
+            view = self.recoded(view, quant, self._name(value))
         for key in [q.outputs[0] for q in quantizers(value)] if quant else [value]:
             self.values.wait(key, view)
 
@@ -157,16 +156,18 @@ class Walk(Reading):
     def _quantize(self, node: ir.Node) -> None:
         """The codes of what was written as reals, or of what has codes of another scale already."""
         source, made = node.inputs[0], node.outputs[0]
-        is_from_reals = node.op_type == "QuantizeLinear" and source is not None
-        if not is_from_reals or source is None or self.values.known(made):
-            return
+        if node.op_type != "QuantizeLinear" or source is None or self.values.known(made):
+            return None
         self._place = None
         quant, others = quant_of(node), [q.outputs[0] for q in quantizers(source)]
         if quant is None:
             raise refusal(node, "its scale is computed when the model runs")
+        name, view = self._name(source, True), self.values.waiting(source)
+        if view is not None and view.order() is None:
+            return self.values.wait(made, self.recoded(view, quant, name, _dtype(made)))
         held = self.held(next((v for v in others if self.values.known(v)), source))
-        tensor = self.requantized(held.tensor, quant, self._name(source, True), _dtype(made))
-        self.values.hold(made, tensor, held.order)
+        tensor = self.requantized(held.tensor, quant, name, _dtype(made))
+        return self.values.hold(made, tensor, held.order)
 
     def _input(self, value: ir.Value) -> Tensor:
         shape = self.shape(value)

@@ -25,6 +25,8 @@ _STANDARD = ("", "ai.onnx")
 _OTHER_OPS = (
     "write it in other ops before the export; `mcompile explain LoweringError` lists the ways out"
 )
+_COUNTS = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
+"""They give as much as they find."""
 
 
 def narrowed(program: Program, versions: SpecifierSet) -> tuple[SpecifierSet, str]:
@@ -32,6 +34,7 @@ def narrowed(program: Program, versions: SpecifierSet) -> tuple[SpecifierSet, st
 
     Raises `LoweringError` naming the node where none of them reads it.
     """
+    _demand_sizes(program)
     oldest = floor(versions)
     asked, because = oldest, ""
     for node, (first, words) in _found(program):
@@ -74,6 +77,17 @@ def _demand_opset(program: Program, versions: SpecifierSet, asked: Version) -> N
         where=program.name,
         fix=f"runtime.max_opset = {newest_opset(asked)} in the target's profile",
     )
+
+
+def _demand_sizes(program: Program) -> None:
+    """Refuse outputs as long as the data makes them: nobody can say how much memory to bind."""
+    known = {size for port in program.inputs for size in port.shape}
+    makers = [n for n in program.graph.graph if n.op_type in _COUNTS]
+    for port in program.outputs if makers else ():
+        free = [size for size in port.shape if isinstance(size, str) and size not in known]
+        if free:
+            fix = "an output of a fixed size, such as the best 100, padded"
+            raise _refusal(makers[0], f"the size of output {port.name} hangs on the data", fix)
 
 
 def _found(program: Program) -> Iterator[tuple[ir.Node, Limit]]:

@@ -16,7 +16,7 @@ from mcompile.artifact import read_golden
 from mcompile.check import Checked
 from mcompile.errors import ContractError
 from mcompile.measured import judge
-from mcompile.types import Check, Provenance, Verdict
+from mcompile.types import Check, Measured, Provenance, Verdict
 
 LIMIT_MS = 10.0
 LIMITS = (
@@ -274,3 +274,32 @@ def test_an_engine_that_does_not_tell_leaves_it_open(folder) -> None:
     [row] = [c for c in found.checks if c.name == "int8_layers"]
     assert (row.verdict, row.hard) == (Verdict.UNPROVEN, False)
     assert "does not tell" in row.because
+
+
+def test_an_engine_without_pairs_is_not_what_was_simulated(folder) -> None:
+    jetson(folder)
+    near = Measured("sqnr_db", 30.0, "dB", Provenance.SIMULATED)
+    limit = Check("sqnr_db_min", 10.0, near, Verdict.PASSED)
+
+    def verdict_of(mode: str) -> Verdict:
+        path = edit(folder, lambda said: engine(said, mode=mode))
+        rows = {c.name: c.verdict for c in judge(folder, [limit], path).checks}
+        return rows["sqnr_db_min"]
+
+    assert verdict_of("explicit") is Verdict.PASSED
+    assert verdict_of("implicit") is Verdict.UNPROVEN
+
+
+def test_figures_of_a_kit_that_do_not_tell_of_the_engine_are_refused(folder) -> None:
+    jetson(folder)
+    with pytest.raises(ContractError, match="does not tell of the engine"):
+        judged(folder)
+
+
+def test_figures_name_the_model_and_no_other_file(folder) -> None:
+    manifest = json.loads((folder / "artifact.json").read_text())
+    manifest["artifact"]["files"].append({"path": "README.md", "sha256": "ab", "bytes": 0})
+    (folder / "README.md").write_text("")
+    (folder / "artifact.json").write_text(json.dumps(manifest))
+    with pytest.raises(ContractError):
+        judged(folder, lambda said: said.update(artifact={"sha256": "ab"}))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mcompile import graph
 from mcompile.backends.tensorrt.demands import narrowed
 from mcompile.backends.tensorrt.pins import plain, told
 from mcompile.errors import LoweringError
@@ -81,3 +82,10 @@ def test_an_operator_set_that_none_of_them_reads():
     ) as e:
         narrowed(one("y = Relu(x)"), plain("==8.2.1"))
     assert e.value.fix == "runtime.max_opset = 13 in the target's profile"
+
+
+def test_an_output_as_long_as_the_data_makes_it_is_refused():
+    text = """<ir_version: 8, opset_import: ["": 17]>
+    net (float[4] x) => (int64[1,n] y) { a = Relu(x) y = NonZero(a) }"""
+    with pytest.raises(LoweringError, match="the size of output y hangs on the data"):
+        asked(graph.parse(text), ">=8.5,<11")

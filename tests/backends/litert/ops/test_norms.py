@@ -74,3 +74,11 @@ def test_a_free_batch(batch):
 def test_the_order_of_memory_is_kept():
     assert turns("g = Constant <value_floats = [1.0, 2.0, 3.0, 4.0]> ()\n"
                  "d = InstanceNormalization (c, g, g)", 1e-3) == 2  # fmt: skip
+
+
+def test_parameters_that_are_codes_are_taken_for_their_numbers():
+    body = """g = DequantizeLinear (codes, step, middle)
+    y = BatchNormalization (x, g, b, m, v)"""
+    stored = {"codes": np.uint8([130, 120]), "step": np.float32(0.02), "middle": np.uint8(100)}
+    stored |= {n: np.float32([0.5, 0.8]) for n in "bmv"}
+    agree(model("float[1,2,4,4] x", body, **stored))
