@@ -16,7 +16,8 @@ WAYS_OUT = "`mcompile explain LoweringError` lists the ways out"
 _TURING_OUT = "--precision fp16, --backend tensorrt, or a target of compute capability 8.0 or later"
 _TURING = re.compile(r"for Turing|target\(s\) sm75")
 _HAS_NONE = re.compile(
-    r"not found in (?:the )?plugin registry|plugin was not found|no runners|[Nn]o importer registered"
+    r"not found in (?:the )?plugin registry|plugin was not found|no runners"
+    r"|[Nn]o importer registered"
 )
 _LOOPS = {"LSTM", "GRU", "RNN", "Loop", "Scan"}
 """They become loops, whose layers bear no names of ours."""
