@@ -107,9 +107,10 @@ class Backend(ABC):
     def accepts(self, artifact: Artifact, folder: Path, target: Target) -> str:
         """What the runtime says to an artifact of a backend that asks for this second opinion.
 
-        Words for the report. Raises `LoweringError` naming the node that it would refuse.
+        Words for the report, none where it has no opinion. Raises `LoweringError` naming the node
+        that it would refuse.
         """
-        raise NotImplementedError
+        return ""
 
     def contents(self, artifact: Artifact, folder: Path) -> str:
         """What the artifact's file is made of, in a few words; empty where that is not said."""

@@ -1,56 +1,57 @@
 """GPU 0: its memory and its stream, through `pycuda` or `cuda-python`, whichever is there."""
 
 import atexit
+from abc import ABC, abstractmethod
 from typing import Any, Dict, List, Tuple
 
 from mcompile.backends.tensorrt.device.arrays import np
 from mcompile.backends.tensorrt.device.faults import MISSING, KitError
 
 
-class Cuda:
+class Cuda(ABC):
     """What the script needs of CUDA. Addresses and streams are plain integers."""
 
     binding = ""
 
+    @abstractmethod
     def compute_capability(self) -> str:
         """Such as `8.7`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def name(self) -> str:
         """The GPU's name as the driver tells it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def integrated(self) -> bool:
         """Whether the GPU shares the memory of the host, as on every Jetson."""
-        raise NotImplementedError
 
+    @abstractmethod
     def memory(self) -> Tuple[int, int]:
         """Free and total bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def allocate(self, size: int) -> int:
         """The address of `size` new bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def free(self, address: int) -> None:
         """Give back what `allocate` gave."""
-        raise NotImplementedError
 
+    @abstractmethod
     def upload(self, address: int, data: Any) -> None:
         """Copy a contiguous array to the device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def download(self, data: Any, address: int) -> None:
         """Fill a contiguous array from the device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stream(self) -> int:
         """The handle of the one stream that everything runs on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wait(self) -> None:
         """Return when the stream has nothing left to do."""
-        raise NotImplementedError
 
 
 class PyCuda(Cuda):
