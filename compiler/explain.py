@@ -15,7 +15,10 @@ _CHECKS = {
     "oracle_agreement": "The artifact's outputs are near those of the untouched model: SQNR in dB,"
     " or the share of equal elements where no output is a float; the floor depends on precision.",
     "golden_error": "`mcompile check` runs the inputs of golden.npz again: the largest error may be"
-    " the tolerance kept beside them, as a share of the largest golden output.",
+    " the tolerance kept beside them, as a share of the largest golden output; of integers, the"
+    " share of elements that differ.",
+    "int8_layers": "Of an engine that a kit built for INT8: how many of its layers compute in INT8,"
+    " as TensorRT tells. None is a failure: the engine is a float one under another name.",
 }
 
 

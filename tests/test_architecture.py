@@ -27,6 +27,7 @@ CORE = {
     "guide",
     "standin",
     "plans",
+    "bounds",
 }
 STAGES = {"frontend", "samples", "quantize", "estimate", "measure", "report", "validate"}
 ORDER = STAGES | {"reproduce", "rules", "verify", "reference", "registry", "opsets", "targets"}
@@ -85,6 +86,7 @@ ALLOWED: dict[str, set[str]] = {
     "standin": {"backend", "errors", "graph", "types"},
     "plans": {"errors", "profile", "types"},
     "protocol": {"errors"},
+    "bounds": {"errors", "types"},
     "sweep": {"graph"},
     "schemes": {"types"},
     "opsets": {"algebra", "errors", "graph", "types"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcompile.errors import LoweringError
+from mcompile.bounds import demand_bounds
 from mcompile.types import Program
 
 LARGEST_BATCH = 16
@@ -16,16 +16,9 @@ def profiles(program: Program) -> Bounds:
 
     Raises `LoweringError` for another free size: no number can be guessed for it.
     """
+    demand_bounds(program, "TensorRT")
     found: Bounds = {}
     for port in program.inputs:
-        free = [d for d in port.shape[1:] if isinstance(d, str)]
-        if free:
-            sizes = ",".join("N" if isinstance(d, str) else str(d) for d in port.shape)
-            raise LoweringError(
-                f"TensorRT needs bounds of the free size {free[0]} of {port.name}",
-                where=program.name,
-                fix=f"--input '{port.name}=F32[{sizes}]' with numbers in place of N",
-            )
         if port.shape and isinstance(port.shape[0], str):
             rest = [d for d in port.shape[1:] if isinstance(d, int)]
             ends = {"min": 1, "opt": 1, "max": LARGEST_BATCH}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mcompile.bounds import demand_bounds
 from mcompile.errors import LoweringError
 from mcompile.graph import name_of, values
 from mcompile.types import Program
@@ -20,15 +21,7 @@ def demand(program: Program) -> None:
     That is a free size behind the leading one, as nobody has told its bounds, and a type that the
     compiler has not: 64-bit floats it would compute in 32 bits, others it refuses.
     """
-    for port in program.inputs:
-        free = [d for d in port.shape[1:] if isinstance(d, str)]
-        if free:
-            sizes = ",".join("N" if isinstance(d, str) else str(d) for d in port.shape)
-            raise LoweringError(
-                f"TensorRT-RTX needs bounds of the free size {free[0]} of {port.name}",
-                where=program.name,
-                fix=f"--input '{port.name}=F32[{sizes}]' with numbers in place of N",
-            )
+    demand_bounds(program, "TensorRT-RTX")
     for value in values(program.graph.graph):
         if value.dtype is not None and value.dtype not in _HELD:
             raise LoweringError(
